@@ -1,0 +1,1 @@
+"""What the commands need of others: a server, a watcher of files, tables for a terminal. One file each."""

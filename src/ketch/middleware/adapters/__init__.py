@@ -1,0 +1,1 @@
+"""Where third parties' libraries are imported, when an option asks for them."""

@@ -1,0 +1,1 @@
+"""The libraries that describe their own types."""

@@ -1,0 +1,1 @@
+"""The third parties behind templates."""
