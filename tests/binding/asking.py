@@ -16,7 +16,8 @@ from ketch.http.limits import DEFAULT_LIMITS, Limits
 from ketch.http.problems import HTTPException, ValidationProblem
 from ketch.http.request import Request
 from ketch.http.uploads import UploadFile
-from ketch.kernel.shapes import MISSING, FieldShape, RecordShape, shape_of
+from ketch.kernel.annotations import shape_of
+from ketch.kernel.shapes import MISSING, FieldShape, RecordShape
 
 JSON = b"application/json"
 URLENCODED = b"application/x-www-form-urlencoded"

@@ -17,7 +17,7 @@ from annotated_types import Ge, MaxLen
 
 from ketch import Field, Struct
 from ketch.binding.decode import is_native, json_decoder, value_builder
-from ketch.kernel.shapes import shape_of
+from ketch.kernel.annotations import shape_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SENT = "2026-11-22T13:00:00+01:00"

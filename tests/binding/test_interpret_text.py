@@ -16,7 +16,8 @@ from msgspec import Meta
 
 from ketch.binding.error_types import FAILED, MESSAGES, Enough, Problems
 from ketch.binding.interpret_text import TextReader
-from ketch.kernel.shapes import ListShape, TupleShape, shape_of
+from ketch.kernel.annotations import shape_of
+from ketch.kernel.shapes import ListShape, TupleShape
 
 
 class Size(enum.Enum):

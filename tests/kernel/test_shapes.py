@@ -20,6 +20,7 @@ import typing_extensions
 from annotated_types import Ge, MaxLen, MultipleOf
 
 from ketch import App, Field, SetupError, Struct
+from ketch.kernel.annotations import shape_of
 from ketch.kernel.shapes import (
     MISSING,
     AnyShape,
@@ -36,7 +37,6 @@ from ketch.kernel.shapes import (
     is_scalar,
     is_scalar_list,
     is_structured,
-    shape_of,
 )
 
 T = TypeVar("T")

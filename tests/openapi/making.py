@@ -6,7 +6,8 @@ from typing import Any
 
 from ketch.binding.plan import BodyPlan, Plan, Slot
 from ketch.binding.sources import Source
-from ketch.kernel.shapes import MISSING, shape_of
+from ketch.kernel.annotations import shape_of
+from ketch.kernel.shapes import MISSING
 from ketch.openapi import Direction, Info, Operation, Schemas, build
 
 

@@ -8,9 +8,9 @@ import pytest
 from msgspec import Struct
 
 from ketch.binding.sources import Source
+from ketch.kernel.annotations import shape_of
 from ketch.kernel.errors import Place, SetupError
 from ketch.kernel.origin import Origin
-from ketch.kernel.shapes import shape_of
 from ketch.openapi import Answer, SecurityUse
 from tests.openapi.making import described, document, operation, slot
 

@@ -8,7 +8,8 @@ from msgspec import Meta, Struct
 from ketch.binding.plan import Slot
 from ketch.binding.sources import Source
 from ketch.http.uploads import UploadFile
-from ketch.kernel.shapes import AnyShape, RecordShape, shape_of
+from ketch.kernel.annotations import shape_of
+from ketch.kernel.shapes import AnyShape, RecordShape
 from tests.openapi.making import described, document, operation, plan, slot
 
 BODY, QUERY, PATH, FORM, FILE = Source.BODY, Source.QUERY, Source.PATH, Source.FORM, Source.FILE

@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 from pydantic import BaseModel, Field
 
-from ketch.kernel.shapes import shape_of
+from ketch.kernel.annotations import shape_of
 from ketch.openapi import Direction, Schemas
 from tests.openapi.making import schema_of
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ketch.binding.plan import Slot
 from ketch.binding.sources import Source
-from ketch.kernel.shapes import shape_of
+from ketch.kernel.annotations import shape_of
 from ketch.openapi import Answer, SecurityUse, answers_of
 from tests.openapi.making import described, document, operation, slot
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from ketch.binding.sources import Field
-from ketch.kernel.shapes import shape_of
+from ketch.kernel.annotations import shape_of
 from ketch.openapi import Direction, Schemas
 from tests.openapi.making import judge, schema_of
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from ketch import Field, UploadFile
 from ketch.binding.plan import Slot
 from ketch.binding.sources import Source
-from ketch.kernel.shapes import MISSING, shape_of
+from ketch.kernel.annotations import shape_of
+from ketch.kernel.shapes import MISSING
 from ketch.templates.fields import Control, control, html_pattern, shows, text_of, words
 
 

@@ -20,6 +20,7 @@ from ketch.binding.interpret_text import TextReader
 from ketch.binding.interpret_value import ValueReader
 from ketch.http.redact import looks_secret
 from ketch.inject.provider import Kind, Provider, name_of, provider_for
+from ketch.kernel.annotations import shape_of
 from ketch.kernel.errors import Faults, Place, SetupError
 from ketch.kernel.origin import Origin, origin_of, spell
 from ketch.kernel.shapes import (
@@ -36,7 +37,6 @@ from ketch.kernel.shapes import (
     UnionShape,
     is_scalar,
     list_within,
-    shape_of,
 )
 
 S = TypeVar("S")

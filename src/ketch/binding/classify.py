@@ -28,6 +28,8 @@ from ketch.binding.sources import DependsMarker, Marker, Source
 from ketch.http.uploads import UploadFile
 from ketch.inject.graph import Need, Wanted
 from ketch.inject.provider import Provider, Qualified, called, check_scope, name_of
+from ketch.kernel.annotations import shape_of
+from ketch.kernel.constraints import refine
 from ketch.kernel.errors import Place
 from ketch.kernel.origin import Origin
 from ketch.kernel.shapes import (
@@ -43,8 +45,6 @@ from ketch.kernel.shapes import (
     is_scalar,
     is_scalar_list,
     is_structured,
-    refine,
-    shape_of,
 )
 
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from ketch.binding.text import aware, checks, naive, zoned
+from ketch.kernel.families import complete_model
 from ketch.kernel.shapes import (
     AnyShape,
     DictShape,
@@ -32,7 +33,6 @@ from ketch.kernel.shapes import (
     Shape,
     TupleShape,
     UnionShape,
-    complete_model,
 )
 
 Build = Callable[[Any], Any]

@@ -14,7 +14,8 @@ from ketch.binding.interpret_value import ValueReader
 from ketch.binding.interpreter import THREAD_FROM
 from ketch.binding.printer import UNBOUND
 from ketch.http.problems import BadRequest, ValidationProblem
-from ketch.kernel.shapes import Shape, shape_of
+from ketch.kernel.annotations import shape_of
+from ketch.kernel.shapes import Shape
 
 _known: dict[Any, tuple[Shape, Callable[[bytes], Any]]] = {}
 _MAX_KNOWN = 512

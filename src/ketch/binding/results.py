@@ -23,8 +23,9 @@ from ketch.http.defaults import base_headers
 from ketch.http.page import Template
 from ketch.http.response import Response
 from ketch.http.stream import EventSourceResponse, JSONLinesResponse, ServerSentEvent
+from ketch.kernel.annotations import shape_of
 from ketch.kernel.errors import Place, SetupError
-from ketch.kernel.shapes import AnyShape, OpaqueShape, RecordShape, Shape, shape_of
+from ketch.kernel.shapes import AnyShape, OpaqueShape, RecordShape, Shape
 
 Render = Callable[[Any, Any], Response]
 

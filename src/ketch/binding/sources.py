@@ -197,7 +197,7 @@ def Field(
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What `Field` returns where msgspec has no word for a bound: the same attributes, read by kernel/shapes."""
+    """What `Field` returns where msgspec has no word for a bound: the same attributes, read by kernel/constraints."""
 
     gt: Any = None
     ge: Any = None

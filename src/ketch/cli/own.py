@@ -18,6 +18,7 @@ import click
 from ketch.binding.sources import Marker
 from ketch.cli.loading import PROBLEMS, Unloadable, app_argument, frozen, json_option, load, report
 from ketch.cli.terminal import say, table, tell, tell_json
+from ketch.kernel.annotations import shape_of
 from ketch.kernel.errors import Fault, Place, SetupError
 from ketch.kernel.origin import origin_of, spell
 from ketch.kernel.shapes import (
@@ -34,7 +35,6 @@ from ketch.kernel.shapes import (
     UnionShape,
     is_scalar,
     list_within,
-    shape_of,
 )
 
 

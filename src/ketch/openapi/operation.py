@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ketch.binding.plan import Plan
+from ketch.kernel.annotations import shape_of
 from ketch.kernel.errors import Place
-from ketch.kernel.shapes import Shape, shape_of
+from ketch.kernel.shapes import Shape
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ketch.http.status import phrase
-from ketch.kernel.shapes import ScalarShape, Shape, shape_of
+from ketch.kernel.annotations import shape_of
+from ketch.kernel.shapes import ScalarShape, Shape
 from ketch.openapi.merge import merged
 from ketch.openapi.operation import EVENTS, JSON, JSON_LINES, PROBLEM, Answer, Info, Operation, answers_of
 from ketch.openapi.parameters import body_of, can_be_invalid

@@ -1,0 +1,74 @@
+"""What the objects in `Annotated` say: constraints, and notes for documents.
+
+They are read from anything that has the usual attribute names (msgspec.Meta, annotated-types, pydantic's FieldInfo,
+Ketch's Field), so that none of those libraries is imported here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ketch.kernel.shapes import CONSTRAINT_NAMES, NoneShape, Note, Shape, UnionShape
+
+
+def refine(shape: Shape, item: Any) -> Shape:
+    """`shape` with what one object in `Annotated` says about it; objects that say nothing change nothing."""
+    if isinstance(item, (str, type)):
+        return shape  # a qualifier, a class used as a tag: they say nothing about the value
+    own: dict[str, Any] = {name: _attribute(item, name) for name in CONSTRAINT_NAMES}
+    for nested in getattr(item, "metadata", None) or () if _is_pydantic_field(item) else ():
+        own.update({n: v for n in CONSTRAINT_NAMES if (v := _attribute(nested, n)) is not None})
+    own = {name: value for name, value in own.items() if value is not None}
+    note = _note(shape.note, item)
+    if not own and note is shape.note:
+        return shape
+    if isinstance(shape, UnionShape) and own:
+        # Constraints on `int | None` speak of the int.
+        members = tuple(m if isinstance(m, NoneShape) else _constrain(m, own, item) for m in shape.members)
+        return dataclasses.replace(shape, members=members, note=note)
+    return dataclasses.replace(_constrain(shape, own, item), note=note)
+
+
+def _constrain(shape: Shape, own: dict[str, Any], item: Any) -> Shape:
+    constraints = dataclasses.replace(shape.constraints, **own)
+    foreign = shape.foreign if _is_msgspec_meta(item) else dataclasses.replace(shape.foreign, **own)
+    return dataclasses.replace(shape, constraints=constraints, foreign=foreign)
+
+
+def _attribute(item: Any, name: str) -> Any:
+    if isinstance(item, type):
+        return None
+    value = getattr(item, name, None)
+    if name == "pattern" and value is not None and not isinstance(value, str):
+        value = getattr(value, "pattern", None)  # a compiled regular expression
+    return None if callable(value) else value
+
+
+def _note(note: Note, item: Any) -> Note:
+    if isinstance(item, (str, type)):
+        return note
+    extra = getattr(item, "extra", None)
+    extra = extra if isinstance(extra, dict) else {}
+    found: dict[str, Any] = {}
+    for name in ("title", "description"):
+        value = getattr(item, name, None)
+        if isinstance(value, str):
+            found[name] = value
+    examples = getattr(item, "examples", None)
+    if isinstance(examples, (list, tuple)):
+        found["examples"] = tuple(examples)
+    if getattr(item, "deprecated", None) or extra.get("deprecated"):
+        found["deprecated"] = True
+    schema = getattr(item, "extra_json_schema", None)
+    if schema is not None:
+        found["extra_json_schema"] = schema
+    return dataclasses.replace(note, **found) if found else note
+
+
+def _is_msgspec_meta(item: Any) -> bool:
+    return type(item).__name__ == "Meta" and type(item).__module__ == "msgspec"
+
+
+def _is_pydantic_field(item: Any) -> bool:
+    return type(item).__name__ == "FieldInfo" and type(item).__module__.startswith("pydantic")
