@@ -16,7 +16,8 @@ import pytest
 from annotated_types import Ge, MaxLen
 
 from ketch import Field, Struct
-from ketch.binding.decode import is_native, json_decoder, value_builder
+from ketch.binding.decode import json_decoder, value_builder
+from ketch.binding.native import is_native
 from ketch.kernel.annotations import shape_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -13,8 +13,7 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ketch.binding.decode import parts
-from ketch.kernel.shapes import RecordShape, ScalarShape, Shape, UnionShape
+from ketch.kernel.shapes import RecordShape, ScalarShape, Shape, UnionShape, parts
 from tests.binding.asking import alike
 from tests.properties.random_kinds import ROOTS
 from tests.properties.random_requests import Case, cases, interpreted, printed

@@ -16,7 +16,8 @@ from ketch.binding.framework import Framework
 from ketch.binding.mistakes import path_name_unused, wrong_generator
 from ketch.binding.plan import Plan, Slot
 from ketch.binding.printer import Phase, Tools, print_call
-from ketch.binding.results import ResultPlan, renderer, result_plan
+from ketch.binding.render import renderer
+from ketch.binding.results import ResultPlan, result_plan
 from ketch.binding.sources import DependsMarker, Source
 from ketch.inject.graph import Need, Node, Solver, walk
 from ketch.inject.provider import Kind, Provider, called, check_scope, name_of

@@ -10,7 +10,8 @@ from ketch.binding.assemble import assemble
 from ketch.binding.classify import Classifier
 from ketch.binding.framework import Framework
 from ketch.binding.printer import Phase, print_call
-from ketch.binding.results import renderer, result_plan
+from ketch.binding.render import renderer
+from ketch.binding.results import result_plan
 from ketch.inject.graph import Need, Node, Solver, walk
 from ketch.inject.provider import Provider, called, key_of, name_of
 from ketch.kernel.errors import Place, SetupError

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from ketch.binding.decode import adapter_of, constructor
+from ketch.binding.construct import constructor
+from ketch.binding.pydantic_types import adapter_of
 from ketch.kernel.shapes import (
     AnyShape,
     DictShape,

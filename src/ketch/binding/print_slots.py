@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ketch.binding import body as bodies
-from ketch.binding.decode import constructor
+from ketch.binding.construct import constructor
 from ketch.binding.plan import Plan, Slot
 from ketch.binding.sources import Source
 from ketch.binding.text import checks, converter, multiple_of, to_int, to_str

@@ -1,6 +1,6 @@
 """From what a handler returned to a Response: the return annotation decides once, at start-up.
 
-`result_plan` reads the annotation and the route's options; `renderer` makes the function that serving calls.
+`result_plan` reads it and the route's options; `render.py` makes the function that serving calls.
 """
 
 from __future__ import annotations
@@ -9,30 +9,18 @@ import collections.abc
 import inspect
 import types
 import typing
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from ketch.binding.conform import Conform, conformer
-from ketch.binding.exact import exactness
-from ketch.binding.hints import hint_html, hint_tuple
 from ketch.binding.signature import EMPTY
-from ketch.http.defaults import base_headers
 from ketch.http.page import Template
 from ketch.http.response import Response
-from ketch.http.stream import EventSourceResponse, JSONLinesResponse, ServerSentEvent
+from ketch.http.stream import ServerSentEvent
 from ketch.kernel.annotations import shape_of
 from ketch.kernel.errors import Place, SetupError
-from ketch.kernel.shapes import AnyShape, OpaqueShape, RecordShape, Shape
-
-Render = Callable[[Any, Any], Response]
-
-JSON = base_headers(b"application/json")
-TEXT = base_headers(b"text/plain; charset=utf-8")
-BYTES = base_headers(b"application/octet-stream")
-EMPTY_BASE = base_headers(None)
+from ketch.kernel.shapes import OpaqueShape, Shape, parts
 
 _ITERATORS: dict[Any, bool] = {
     collections.abc.Iterator: False,
@@ -66,10 +54,6 @@ class ResultPlan:
     def negotiable(self) -> bool:
         """True where another codec may encode the same value."""
         return self.kind in ("json", "dynamic") and self.response_class is None
-
-
-class ResultMismatch(Exception):
-    """A handler returned what its annotation does not allow; answered with 500, and logged with handler and type."""
 
 
 def result_plan(annotation: Any, options: typing.Mapping[str, Any], label: str, places: list[Place]) -> ResultPlan:
@@ -150,7 +134,6 @@ def _is_iterator(origin: Any) -> bool:
 
 
 def _shape(annotation: Any, label: str, places: list[Place]) -> Shape:
-    from ketch.binding.decode import parts
     from ketch.binding.mistakes import unserialisable
 
     try:
@@ -166,227 +149,3 @@ def _shape(annotation: Any, label: str, places: list[Place]) -> Shape:
 def _encodable(shape: OpaqueShape) -> bool:
     """Types msgspec writes although the shapes have no word for them."""
     return shape.type in (bytearray, memoryview, msgspec.Raw, msgspec.UnsetType)
-
-
-# --- rendering --------------------------------------------------------------------------------------------------------
-
-
-def renderer(plan: ResultPlan, page: Callable[[Template, Any, int | None], Response]) -> Render:
-    """The function that turns a result into a response. `page` renders a Template (the templates seam)."""
-    inner = _RENDERERS[plan.kind](plan)
-
-    def render(result: Any, request: Any) -> Response:
-        if isinstance(result, Response):
-            return result
-        if type(result) is Template:
-            return page(result, request, plan.status if plan.status != 200 else None)
-        return inner(result, request)
-
-    if plan.kind == "json" and not plan.templates and plan.response_class is None:
-        return inner  # PERF: the typed path looks for a Response only when the value is not what was promised
-    return render
-
-
-def encode_json(value: Any) -> bytes:
-    """Any value as JSON, as results are encoded."""
-    return _ENCODE(value)
-
-
-def enc_hook(value: Any) -> Any:
-    """msgspec asks here for what it does not know: pydantic's objects, and scalars' subclasses."""
-    dump = getattr(value, "model_dump", None)
-    if dump is not None and not isinstance(value, type):
-        return dump(mode="json", by_alias=True)
-    kinds: tuple[Any, ...] = (str, int, float, bytes)
-    for kind in kinds:
-        if isinstance(value, kind):
-            return kind(value)
-    raise NotImplementedError(f"{type(value).__name__} cannot be written as JSON")
-
-
-_ENCODE = msgspec.json.Encoder(enc_hook=enc_hook).encode
-
-
-def _json(plan: ResultPlan) -> Render:
-    if plan.response_class is not None:
-        return _by_class(plan)
-    shape = plan.shape
-    assert shape is not None  # a json plan has one
-    if _only_pydantic(shape):
-        return _pydantic_json(plan, shape)
-    conform, encode, status = conformer(shape), _ENCODE, plan.status
-    exact = exactness(shape, conform) if conform is not None else None
-    base = JSON if status not in (204, 304) else EMPTY_BASE
-
-    def render(result: Any, request: Any) -> Response:
-        try:
-            if conform is None:
-                if isinstance(result, Response):
-                    return result
-            elif exact is None or not exact(result):
-                result = conform(result)
-            if request.codec is not None:
-                return _coded(request.codec, result, status)
-            return Response.rendered(encode(result), status, base)
-        except Exception as error:
-            return _mismatch(plan, result, error)
-
-    return render
-
-
-def _coded(codec: Any, value: Any, status: int) -> Response:
-    """In the codec that Accept asked for. A cache must not give it to who did not ask (RFC 9110, 12.5.5)."""
-    base = base_headers(codec.media_type.encode())
-    return Response.rendered(codec.encode(value), status, (*base, (b"vary", b"accept")))
-
-
-def _mismatch(plan: ResultPlan, result: Any, error: Exception) -> Response:
-    if isinstance(result, Response):
-        return result
-    raise ResultMismatch(
-        f"{plan.label} returned {type(result).__name__}, which cannot become {plan.annotation}: {error}"
-    ) from error
-
-
-def _only_pydantic(shape: Shape) -> bool:
-    match shape:
-        case RecordShape(kind="pydantic"):
-            return True
-    item = getattr(shape, "item", None)
-    return isinstance(item, Shape) and _only_pydantic(item)
-
-
-def _pydantic_json(plan: ResultPlan, shape: Shape) -> Render:
-    """Pydantic encodes its own: quicker than by way of dicts, and with its serializers."""
-    from ketch.binding.decode import adapter_of
-
-    dump, conform = adapter_of(shape.annotation).dump_json, conformer(shape)
-
-    def render(result: Any, request: Any) -> Response:
-        try:
-            raw = dump(result if conform is None else conform(result), by_alias=True)
-        except Exception as error:
-            return _mismatch(plan, result, error)
-        if request.codec is not None:
-            return _coded(request.codec, msgspec.json.decode(raw), plan.status)
-        return Response.rendered(raw, plan.status, JSON)
-
-    return render
-
-
-def _text(plan: ResultPlan) -> Render:
-    if plan.response_class is not None:
-        return _by_class(plan)
-    status = plan.status
-
-    def render(result: Any, request: Any) -> Response:
-        if not isinstance(result, str):
-            return _mismatch(plan, result, TypeError("expected str"))
-        if result[:1] == "<":
-            hint_html(plan.label)
-        return Response.rendered(result.encode(), status, TEXT)
-
-    return render
-
-
-def _bytes(plan: ResultPlan) -> Render:
-    if plan.response_class is not None:
-        return _by_class(plan)
-
-    def render(result: Any, request: Any) -> Response:
-        if not isinstance(result, (bytes, bytearray, memoryview)):
-            return _mismatch(plan, result, TypeError("expected bytes"))
-        return Response.rendered(bytes(result), plan.status, BYTES)
-
-    return render
-
-
-def _empty(plan: ResultPlan) -> Render:
-    def render(result: Any, request: Any) -> Response:
-        if result is not None:
-            return _mismatch(plan, result, TypeError("expected None"))
-        return Response.rendered(b"", plan.status, EMPTY_BASE)
-
-    return render
-
-
-def _by_class(plan: ResultPlan) -> Render:
-    conform = conformer(plan.shape) if plan.shape is not None else None
-
-    def render(result: Any, request: Any) -> Response:
-        try:
-            value = conform(result) if conform is not None else result
-            made: Response = plan.response_class(value, status_code=plan.status)
-        except Exception as error:
-            return _mismatch(plan, result, error)
-        return made
-
-    return render
-
-
-def _response(plan: ResultPlan) -> Render:
-    if plan.response_class is not None:
-        return _by_class(plan)
-
-    def render(result: Any, request: Any) -> Response:
-        return _mismatch(plan, result, TypeError("expected a Response"))
-
-    return render
-
-
-def _lines(plan: ResultPlan) -> Render:
-    conform = conformer(plan.shape) if plan.shape is not None else None
-
-    def encode(item: Any) -> bytes:
-        return _ENCODE(conform(item) if conform is not None else item)
-
-    return lambda result, request: JSONLinesResponse(result, encode, status_code=plan.status)
-
-
-def _events(plan: ResultPlan) -> Render:
-    return lambda result, request: EventSourceResponse(result, status_code=plan.status)
-
-
-_dynamic_conform: Conform | None = conformer(AnyShape())
-
-
-def _dynamic(plan: ResultPlan) -> Render:
-    """Without an annotation the value decides."""
-
-    def render(result: Any, request: Any) -> Response:
-        if isinstance(result, str):
-            if result[:1] == "<":
-                hint_html(plan.label)
-            return Response.rendered(result.encode(), plan.status, TEXT)
-        if isinstance(result, bytes):
-            return Response.rendered(result, plan.status, BYTES)
-        if result is None:
-            return Response.rendered(b"", 204 if plan.status == 200 else plan.status, EMPTY_BASE)
-        if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], int):
-            hint_tuple(plan.label)
-        if isinstance(result, (collections.abc.AsyncIterator, types.GeneratorType)):
-            return JSONLinesResponse(result, _ENCODE, status_code=plan.status)
-        try:
-            if request.codec is not None:
-                return _coded(request.codec, result, plan.status)
-            return Response.rendered(_ENCODE(result), plan.status, JSON)
-        except (TypeError, ValueError, RecursionError, NotImplementedError) as error:
-            return _mismatch(plan, result, error)
-
-    return render
-
-
-_RENDERERS: dict[str, Callable[[ResultPlan], Render]] = {
-    "json": _json,
-    "text": _text,
-    "bytes": _bytes,
-    "empty": _empty,
-    "template": _response,
-    "response": _response,
-    "lines": _lines,
-    "events": _events,
-    "dynamic": _dynamic,
-}
-
-
-__all__ = ["Render", "ResultMismatch", "ResultPlan", "encode_json", "renderer", "result_plan"]

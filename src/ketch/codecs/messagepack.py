@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ketch.binding.results import enc_hook
+from ketch.binding.render import enc_hook
 from ketch.http.limits import DEFAULT_LIMITS
 from ketch.http.problems import ContentTooLarge
 

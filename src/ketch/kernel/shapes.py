@@ -236,3 +236,24 @@ def list_within(shape: Shape) -> ListShape | TupleShape | None:
         if len(rest) == 1:
             return list_within(rest[0])
     return None
+
+
+def parts(shape: Shape, seen: set[Any] | None = None) -> list[Shape]:
+    """The shape and everything inside it, each record once; pydantic's insides are pydantic's."""
+    seen = set() if seen is None else seen
+    found = [shape]
+    match shape:
+        case ListShape(item=item):
+            found += parts(item, seen)
+        case TupleShape(items=items):
+            found += [p for item in items for p in parts(item, seen)]
+        case DictShape(key=key, value=value):
+            found += parts(key, seen) + parts(value, seen)
+        case UnionShape(members=members):
+            found += [p for member in members for p in parts(member, seen)]
+        case RecordShape(kind=kind) if kind != "pydantic":
+            key_ = (shape.type, shape.arguments)
+            if key_ not in seen:
+                seen.add(key_)
+                found += [p for item in shape.fields for p in parts(item.shape, seen)]
+    return found
