@@ -11,7 +11,16 @@ from typing import Final
 
 from .headers import RawHeaders, encode_value
 
-Base = tuple[tuple[bytes, bytes], ...]
+
+
+class Base(tuple[tuple[bytes, bytes], ...]):
+    """Headers that many responses share. `lines` is for servers: what they made of them, by status."""
+
+    lines: dict[int, bytes]
+
+    def __init__(self, pairs: object = ()) -> None:
+        self.lines = {}
+
 
 NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 REFERRER: Final = (b"referrer-policy", b"strict-origin-when-cross-origin")
@@ -38,7 +47,7 @@ def base_headers(content_type: bytes | None) -> Base:
     if base is None:
         raw: RawHeaders = [] if content_type is None else [(b"content-type", content_type)]
         add_defaults(raw, dict(raw))
-        base = tuple(raw)
+        base = Base(raw)
         if len(_bases) < _MAX_BASES:
             _bases[content_type] = base
     return base

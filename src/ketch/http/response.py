@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .connection import HTTPConnection, Send
 
 HeadersInput = Mapping[str, str] | Iterable[tuple[str, str]]
+Whole = tuple[int, RawHeaders, bytes]
+"""Status, headers and body of a response that is in memory."""
 
 BODILESS = frozenset({*range(100, 200), 204, 304})
 """Statuses of responses that end with their headers (RFC 9112, section 6.3)."""
@@ -56,9 +58,15 @@ class Response:
     body: bytes = b""
     has_length = True
     """Whether Content-Length is the length of `body`; False for what is streamed."""
+    simple = True
+    """Whether nobody replaced `send`: then a server may write `whole` at once."""
 
     _raw: RawHeaders | None = None
     _headers: MutableHeaders | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.simple = cls.send is Response.send
 
     def __init__(
         self,
@@ -184,17 +192,23 @@ class Response:
             replaced = {name for name, _ in added} - {b"set-cookie"}
             self.raw_headers[:] = [pair for pair in self.raw_headers if pair[0] not in replaced] + added
 
-    async def send(self, send: Send, request: HTTPConnection, *, head: bool = False) -> None:
-        """Send the response: exactly two messages. With `head` the body stays behind."""
-        body = self.body
-        if self._raw is None and self.status_code not in BODILESS:
+    def whole(self, request: HTTPConnection, *, head: bool = False) -> Whole:
+        """Status, headers and body as they go out, for a response that has a length. With `head` the body stays
+        behind."""
+        status, body = self.status_code, self.body
+        if self._raw is None and status not in BODILESS:
             headers = [*self._base, length_header(len(body))]
         else:
             headers = self.outgoing_headers(request, head=head)
-            if self.status_code in BODILESS:
+            if status in BODILESS:
                 body = b""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if head else body})
+        return status, headers, b"" if head else body
+
+    async def send(self, send: Send, request: HTTPConnection, *, head: bool = False) -> None:
+        """Send the response: exactly two messages. With `head` the body stays behind."""
+        status, headers, body = self.whole(request, head=head)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     def outgoing_headers(self, request: HTTPConnection, *, head: bool = False) -> RawHeaders:
         """The headers as they go out: defaults added, Content-Length true, cookies secure over https."""
@@ -279,16 +293,15 @@ class RedirectResponse(Response):
         self.external = external
         self.headers["location"] = quote_url(self.target)
 
-    async def send(self, send: Send, request: HTTPConnection, *, head: bool = False) -> None:
-        """Send the redirect, or the refusal of one that leads to another origin."""
+    def whole(self, request: HTTPConnection, *, head: bool = False) -> Whole:
+        """The redirect, or the refusal of one that leads to another origin."""
         if self.external or _stays_here(self.target, request):
-            await super().send(send, request, head=head)
-            return
+            return super().whole(request, head=head)
         from logging import getLogger
 
         getLogger("ketch").warning("a redirect to another origin needs external=True: %r", self.target[:200])
         refusal = encode_problem(BadRequest("The redirect leads to another site."), request.scope["path"])
-        await Response.rendered(refusal, 400, base_headers(PROBLEM_JSON)).send(send, request, head=head)
+        return Response.rendered(refusal, 400, base_headers(PROBLEM_JSON)).whole(request, head=head)
 
 
 # A scheme, or two slashes of either kind, or characters that browsers drop or turn before they read the rest.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from ketch.http.defaults import Base
 from ketch.http.headers import MutableHeaders
 from ketch.http.response import Response
 from ketch.kernel.errors import Place, SetupError
@@ -129,7 +130,7 @@ class Mounted(Response):
 
     def __init__(self, hit: Any) -> None:
         super().__init__()
-        self._base = ()  # no default headers: the mounted application decides
+        self._base = Base()  # no default headers: the mounted application decides
         self.hit = hit
 
     @property
