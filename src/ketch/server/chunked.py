@@ -1,8 +1,8 @@
 """A chunked body: bytes in, pieces of content out (RFC 9112, section 7.1).
 
 No sockets. `ChunkedBody.feed` takes whatever has arrived and gives back what is content in it. A line that has not come
-whole is kept here, and every line is bounded, so a body that dribbles in costs no more than one that comes at once. Lines are
-read strictly: a size is hexadecimal digits and nothing else, and every line ends with CR LF.
+whole is kept here, and every line is bounded, so a body that dribbles in costs no more than one that comes at once.
+Lines are read strictly: a size is hexadecimal digits and nothing else, and every line ends with CR LF.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ _SIZE = re.compile(
 _TRAILER = re.compile(rb"(" + _token + rb"):[ \t]*([\t -~\x80-\xff]*+)").fullmatch
 # Fields that frame, route or authenticate a message come too late in a trailer (RFC 9110, section 6.5.1).
 _FORBIDDEN = frozenset(
-    (b"content-length", b"transfer-encoding", b"host", b"connection", b"trailer", b"te", b"upgrade", b"expect")
-    + (b"authorization", b"cookie", b"content-encoding", b"content-type", b"content-range")
+    b"content-length transfer-encoding host connection trailer te upgrade expect authorization cookie "
+    b"content-encoding content-type content-range".split()
 )
 
 # What comes next.
