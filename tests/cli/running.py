@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.modules import modules_put_back
+
 APP = """\
 from ketch import App
 
@@ -74,20 +76,16 @@ def ketch(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdi
 def _put_back(cwd: Path) -> Iterator[None]:
     """Work in `cwd`; afterwards the environment, the import path and the project's modules are as before."""
     variables, path, before = dict(os.environ), list(sys.path), os.getcwd()
-    modules = dict(sys.modules)
     os.chdir(cwd)
     linecache.checkcache()
     try:
-        yield
+        with modules_put_back(cwd):
+            yield
     finally:
         os.chdir(before)
         sys.path[:] = path
         os.environ.clear()
         os.environ.update(variables)
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None) or "").startswith(f"{cwd}{os.sep}"):
-                del sys.modules[name]
-        sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
 
 
 class Running:

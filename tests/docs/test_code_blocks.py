@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import Block, blocks_of, pages
+from tests.support.modules import modules_put_back
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_RUN = {"pip", "cd", "uvicorn", "granian", "hypercorn", "gunicorn", "./dev", "git", "uv", "export", "source"}
@@ -37,26 +38,37 @@ def with_code() -> list[Path]:
 def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    # Django is configured once per process: each page, and everything after it, has one of its own.
-    others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "django"}
-    known, environment = set(sys.modules), dict(os.environ)
-    try:
+    with modules_put_back(tmp_path), environment_put_back(), without_django():
         runner = Page(page, tmp_path)
         for block in blocks_of(page.read_text("utf-8")):
             if block.checked:
                 runner.run(block)
         runner.run_test_files()
+
+
+@contextmanager
+def environment_put_back() -> Iterator[None]:
+    environment = dict(os.environ)
+    try:
+        yield
     finally:
-        for name in set(sys.modules) - known:
-            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
-                del sys.modules[name]
-        for name in [name for name, module in sys.modules.items() if module is None]:
-            del sys.modules[name]  # a page pretended that something is not installed
-        for name in [name for name in sys.modules if name.partition(".")[0] == "django"]:
-            del sys.modules[name]
-        sys.modules.update(others)
         os.environ.clear()
         os.environ.update(environment)
+
+
+@contextmanager
+def without_django() -> Iterator[None]:
+    """Django is configured once per process: each page has one of its own."""
+    forget_django()
+    try:
+        yield
+    finally:
+        forget_django()
+
+
+def forget_django() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "django"]:
+        del sys.modules[name]
 
 
 class Page:

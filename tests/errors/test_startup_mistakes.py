@@ -244,9 +244,10 @@ def start(source: str) -> Any:
     linecache.cache["shop.py"] = (len(text), None, text.splitlines(keepends=True), "shop.py")
     module = types.ModuleType("shop")
     module.__file__ = "shop.py"
-    sys.modules["shop"] = module
-    exec(compile(text, "shop.py", "exec", dont_inherit=True), vars(module))
-    return module.app.runtime
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "shop", module)
+        exec(compile(text, "shop.py", "exec", dont_inherit=True), vars(module))
+        return module.app.runtime
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,13 +17,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("harbour")
 
 
-# Other tests load this project anew; annotations are read in the modules that belong to this `app`.
-MODULES = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "harbour"}
-
-
 @pytest.fixture(scope="session")
 def client(folder: Path) -> Iterator[TestClient]:
-    sys.modules.update(MODULES)
     os.environ["HARBOUR_FOLDER"] = str(folder)
     os.environ["HARBOUR_STREAM_SECONDS"] = "0.2"
     with TestClient(app) as client:
