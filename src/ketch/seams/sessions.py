@@ -15,14 +15,17 @@ class SessionStore(Protocol):
 
     A ticket is the text that travels in the cookie: the data itself, signed, or the key of a row on a server. A store
     that need not wait may have a plain method `read` instead of `load`; it is called only when somebody looks at the
-    session.
+    session. `ketch.testing.conformance.sessions` says whether a store keeps these promises.
     """
 
     async def load(self, ticket: str) -> Mapping[str, Any] | None:
-        """The data of a ticket; None for one that is unknown, forged or out of date. Never raises for a bad ticket."""
+        """The data of a ticket; None for one that is unknown, forged or out of date. Never raises for a bad ticket.
+
+        A copy: what its reader changes is not kept until it is saved.
+        """
 
     async def save(self, data: Mapping[str, Any], ticket: str | None, max_age: int) -> str:
-        """Keep `data`, which is JSON, for `max_age` seconds. Returns the ticket to send: the same or a new one.
+        """Keep a copy of `data`, which is JSON, for `max_age` seconds. Returns the ticket to send: the same or a new one.
 
         `ticket` is None for a new session, and after `request.session.renew()` (at a login), so that whoever knew the
         old ticket does not know the new one.

@@ -1,11 +1,4 @@
-"""Conformance kits: does a replacement keep the promises of its seam?
-
-    from ketch.testing import conformance
-    def test_my_codec() -> None:
-        conformance.codec(lambda: MyCodec())
-
-Each kit takes a function that makes a fresh object and raises AssertionError with the broken promise in words.
-"""
+"""Is it a codec? The kit of seams/codec."""
 
 from __future__ import annotations
 
@@ -17,7 +10,6 @@ from typing import Any
 import msgspec
 
 from ketch.seams.codec import Codec
-from ketch.seams.extension import Extension
 
 _PLAIN: tuple[Any, ...] = (
     None,
@@ -65,21 +57,3 @@ def _refuses(subject: Codec, broken: bytes) -> None:
     except Exception as error:
         raise AssertionError(f"decode({broken!r}) raised {type(error).__name__}; only ValueError is a 400") from error
     raise AssertionError(f"decode({broken!r}) gave {value!r}; truncated input must raise ValueError")
-
-
-def extension(make: Callable[[], Extension]) -> None:
-    """The promises of seams/extension: a name, a setup that freezes, a start and a stop, twice over."""
-    import asyncio
-
-    from ketch.app import App
-
-    async def twice() -> None:
-        for _ in range(2):
-            app = App(extensions=[make()], openapi_url=None, docs_url=None)
-            await app.runtime.start()
-            await app.runtime.stop()
-
-    subject = make()
-    assert isinstance(subject, Extension), "an extension has a name and a method setup(declare)"
-    assert subject.name, "an extension's name is a text that is not empty"
-    asyncio.run(twice())
