@@ -1,3 +1,4 @@
+# cython: annotation_typing=False, boundscheck=False, wraparound=False
 """The head of a request: bytes in, a `Head` or a refusal out (RFC 9112, sections 2 to 6; RFC 9110, sections 5 to 10).
 
 No sockets and no clock. `parse_head` is given what has arrived so far. While the blank line has not come it answers
@@ -16,11 +17,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from ketch.kernel.uncompiled import cython
 
 __all__ = ["BadHead", "Head", "HeadLimits", "parse_head"]
-
-# Compiled, `__file__` is the shared library.
-COMPILED = not __file__.endswith((".py", ".pyc"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,8 @@ class Head:
         """All fields in the order sent, names in lower case, as ASGI wants them. Made once; do not change it."""
         if self._headers is None:
             made = []
-            for line in self._data[self._fields : self._stop].split(b"\r\n")[:-1]:
+            lines = self._data[self._fields : self._stop - 2].split(b"\r\n") if self.count else []
+            for line in lines:
                 name, _, value = line.partition(b":")
                 made.append((name.lower(), value.strip(_SPACES)))
             if self._absolute is not None:
@@ -224,7 +229,7 @@ def parse_head(data: bytes, start: int, limits: HeadLimits, searched: int = 0) -
     if end - first > limits.size:
         raise _too_large(data, first, limits)
     head = Head(data, end)
-    if COMPILED:
+    if cython.compiled:
         scan_by_loops(head, data, first, limits)
     else:
         scan_by_pattern(head, data, first, limits)
@@ -473,7 +478,8 @@ def _settle_coding(head: Head, value: bytes) -> None:
         raise BadHead(400, "Transfer-Encoding and Content-Length were both sent")
     codings = value.lower()
     if codings != b"chunked":
-        if _CODINGS(codings) is None or b"chunked" in [part.strip(_SPACES) for part in codings.split(b",")[:-1]]:
+        before_last, _, _ = codings.rpartition(b",")
+        if _CODINGS(codings) is None or b"chunked" in [part.strip(_SPACES) for part in before_last.split(b",")]:
             raise BadHead(400, "Transfer-Encoding is not valid")
         raise BadHead(501, "of transfer codings only chunked is implemented")
     head.chunked = True

@@ -1,0 +1,63 @@
+# Types for head.py when Cython compiles it. Without them the loops would be Python's own; with them they are C's.
+cimport cython
+
+cdef bytes _TOKEN, _PATH, _QUERY, _VALUE, _LENGTHS, _INITIALS, _SPACES, _HOST_BYTES
+cdef dict _METHODS, _DECIDING
+
+# What fields decide, as in head.py.
+cdef int _HOST, _LENGTH, _CODING, _CONNECTION, _EXPECT, _UPGRADE
+
+
+cdef class Head:
+    cdef readonly str method
+    cdef readonly bytes raw_path
+    cdef readonly bytes query
+    cdef readonly int version
+    cdef readonly bint keep_alive
+    cdef readonly object length
+    cdef readonly bint chunked
+    cdef readonly bint expects_continue
+    cdef readonly bytes upgrade
+    cdef readonly bytes host
+    cdef readonly Py_ssize_t count
+    cdef readonly Py_ssize_t end
+    cdef bytes _data
+    cdef Py_ssize_t _fields
+    cdef Py_ssize_t _stop
+    cdef list _headers
+    cdef bytes _lower
+    cdef bytes _absolute
+    cdef bytes _length
+    cdef bytes _coding
+    cdef bytes _connection
+    cdef bytes _expect
+    cdef int _repeated
+
+    @cython.locals(made=list, lines=list, line=bytes, name=bytes, value=bytes)
+    cpdef list headers(self)
+
+    @cython.locals(at=Py_ssize_t, lower=bytes)
+    cpdef header(self, bytes name)
+
+
+@cython.locals(first=Py_ssize_t, found=Py_ssize_t, end=Py_ssize_t, head=Head)
+cpdef parse_head(bytes data, Py_ssize_t start, limits, Py_ssize_t searched=*)
+
+@cython.locals(at=Py_ssize_t, size=Py_ssize_t, blanks=int)
+cdef Py_ssize_t _begin(bytes data, Py_ssize_t start) except -2
+
+cpdef scan_by_pattern(Head head, bytes data, Py_ssize_t first, limits)
+
+@cython.locals(at=Py_ssize_t, begin=Py_ssize_t, colon=Py_ssize_t, value=Py_ssize_t, until=Py_ssize_t)
+cpdef scan_by_loops(Head head, bytes data, Py_ssize_t first, limits)
+
+@cython.locals(at=Py_ssize_t, target=Py_ssize_t, path_end=Py_ssize_t, version=bytes)
+cdef Py_ssize_t _scan_line(Head head, bytes data, Py_ssize_t first, limits) except -1
+
+cdef _set_method(Head head, bytes method)
+cdef _collect(Head head, int kind, bytes value)
+cdef _settle(Head head)
+cdef _settle_connection(Head head, bytes value)
+
+@cython.locals(rest=bytes)
+cpdef bint valid_host(bytes host) except -1
