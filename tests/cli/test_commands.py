@@ -33,7 +33,8 @@ def test_help(tmp_path: Path) -> None:
 
 
 def test_help_imports_no_command_and_no_server(tmp_path: Path) -> None:
-    done = ketch_process("--help", cwd=tmp_path, python=("-X", "importtime"))
+    uncounted = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}  # coverage would import its own
+    done = ketch_process("--help", cwd=tmp_path, env=uncounted, python=("-X", "importtime"))
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "ketch.cli.commands" in loaded
     heavy = {"uvicorn", "rich", "watchfiles", "sqlalchemy", "jinja2", "multiprocessing", "tomllib", "asyncio"}
