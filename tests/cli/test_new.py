@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from ketch.cli.new import ANSWERS, CHOOSE, LAYOUTS, SOON
+from ketch.cli.new import ANSWERS, CHOOSE, INSTALL, LAYOUTS, SOON
 from tests.cli.running import environ, ketch, ketch_process
 
 pytestmark = pytest.mark.serial
@@ -77,6 +78,20 @@ def test_the_questions_are_asked(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "shop").iterdir()) == [".gitignore", "app.py", "test_app.py"]
     assert "cd shop" in done.stdout
     assert "ketch dev" in done.stdout
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_it_says_what_to_install(tmp_path: Path, layout: str) -> None:
+    line = f'pip install "{INSTALL[layout]}"'
+    assert f"  {line}\n" in ketch("new", "shop", "--layout", layout, cwd=tmp_path).stdout
+    readme = tmp_path / "shop" / "README.md"
+    assert not readme.exists() or f"$ {line}\n" in readme.read_text()
+    project = tmp_path / "shop" / "pyproject.toml"
+    if project.exists():
+        written = tomllib.loads(project.read_text())
+        wanted = [*written["project"]["dependencies"], *written["dependency-groups"]["dev"]]
+        extras = {extra for one in wanted for extra in one.removeprefix("ketch[").removesuffix("]").split(",")}
+        assert extras == set(INSTALL[layout].removeprefix("ketch[").removesuffix("]").split(","))
 
 
 def test_nobody_answers(tmp_path: Path) -> None:

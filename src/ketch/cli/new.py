@@ -54,6 +54,9 @@ LAYOUTS: dict[str, dict[str, str]] = {
 }
 """Where each file goes, and the one in `layouts/` that it is made of."""
 
+INSTALL = {"single": "ketch[standard,test]", "package": "ketch[standard,test]", "full": "ketch[standard,sql,test]"}
+"""What a layout and its tests need. pip finds out quickly that it is there already."""
+
 SOON = {"week": "this week", "month": "in a month or two", "never": "perhaps never, it is a try"}
 CHOOSE = {"little": "little: give me what works", "some": "some things", "all": "everything, from an empty page"}
 ANSWERS = {
@@ -99,7 +102,7 @@ def new(name: Path, layout: str | None, soon: str | None, choose: str | None) ->
         layout = ANSWERS[soon, choose]
         say(f"Then {paint(layout, bold=True)} is for you. (Another time:  ketch new NAME --layout {layout})")
     written = lay_out(layout, folder, package)
-    _tell_next(folder, written)
+    _tell_next(folder, written, INSTALL[layout])
 
 
 def _ask(question: str, answers: dict[str, str]) -> str:
@@ -155,12 +158,18 @@ def lay_out(layout: str, folder: Path, package: str) -> list[Path]:
     return written
 
 
-def _tell_next(folder: Path, written: list[Path]) -> None:
+def _tell_next(folder: Path, written: list[Path], install: str) -> None:
     tell(f"\n{paint(folder.name, bold=True)} is laid out:")
     for file in written:
         tell(f"  {file.relative_to(folder)}")
     into = [] if folder == Path.cwd() else [f"cd {_relative(folder)}"]
-    steps = [*into, "ketch dev        then open http://127.0.0.1:8000/docs", "ketch test", "ketch routes"]
+    steps = [
+        *into,
+        f'pip install "{install}"',
+        "ketch dev        then open http://127.0.0.1:8000/docs",
+        "ketch test",
+        "ketch routes",
+    ]
     tell(f"\n{paint('Next', bold=True)}")
     for step in steps:
         tell(f"  {step}")
