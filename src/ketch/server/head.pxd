@@ -1,11 +1,19 @@
 # Types for head.py when Cython compiles it. Without them the loops would be Python's own; with them they are C's.
 cimport cython
 
-cdef bytes _TOKEN, _PATH, _QUERY, _VALUE, _LENGTHS, _INITIALS, _SPACES, _HOST_BYTES
-cdef dict _METHODS, _DECIDING
+cdef bytes _TOKEN, _PATH, _QUERY, _VALUE, _SPACES, _HOST_BYTES
+cdef dict _METHODS
+cdef list _SUSPECTS, _KINDS
+cdef int _TAB, _LF, _CR, _SPACE, _COLON, _SLASH, _METHOD, _LINE
 
 # What fields decide, as in head.py.
 cdef int _HOST, _LENGTH, _CODING, _CONNECTION, _EXPECT, _UPGRADE
+
+
+cdef class HeadLimits:
+    cdef readonly Py_ssize_t size
+    cdef readonly Py_ssize_t headers
+    cdef readonly Py_ssize_t url
 
 
 cdef class Head:
@@ -27,10 +35,7 @@ cdef class Head:
     cdef list _headers
     cdef bytes _lower
     cdef bytes _absolute
-    cdef bytes _length
-    cdef bytes _coding
-    cdef bytes _connection
-    cdef bytes _expect
+    cdef dict _deciding
     cdef int _repeated
 
     @cython.locals(made=list, lines=list, line=bytes, name=bytes, value=bytes)
@@ -41,23 +46,29 @@ cdef class Head:
 
 
 @cython.locals(first=Py_ssize_t, found=Py_ssize_t, end=Py_ssize_t, head=Head)
-cpdef parse_head(bytes data, Py_ssize_t start, limits, Py_ssize_t searched=*)
+cpdef parse_head(bytes data, Py_ssize_t start, HeadLimits limits, Py_ssize_t searched=*)
 
 @cython.locals(at=Py_ssize_t, size=Py_ssize_t, blanks=int)
 cdef Py_ssize_t _begin(bytes data, Py_ssize_t start) except -2
 
-cpdef scan_by_pattern(Head head, bytes data, Py_ssize_t first, limits)
+cpdef scan_by_pattern(Head head, bytes data, Py_ssize_t first, HeadLimits limits)
 
-@cython.locals(at=Py_ssize_t, begin=Py_ssize_t, colon=Py_ssize_t, value=Py_ssize_t, until=Py_ssize_t)
-cpdef scan_by_loops(Head head, bytes data, Py_ssize_t first, limits)
+@cython.locals(at=Py_ssize_t, begin=Py_ssize_t, colon=Py_ssize_t, value=Py_ssize_t, until=Py_ssize_t, kind=int)
+cpdef scan_by_loops(Head head, bytes data, Py_ssize_t first, HeadLimits limits)
 
 @cython.locals(at=Py_ssize_t, target=Py_ssize_t, path_end=Py_ssize_t, version=bytes)
-cdef Py_ssize_t _scan_line(Head head, bytes data, Py_ssize_t first, limits) except -1
+cdef Py_ssize_t _scan_line(Head head, bytes data, Py_ssize_t first, HeadLimits limits) except -1
+
+@cython.locals(suspect=bytes, place=Py_ssize_t)
+cdef int _kind_of(bytes data, Py_ssize_t begin, Py_ssize_t size) except -1
 
 cdef _set_method(Head head, bytes method)
+@cython.locals(before=bytes)
 cdef _collect(Head head, int kind, bytes value)
+@cython.locals(host=bytes)
 cdef _settle(Head head)
-cdef _settle_connection(Head head, bytes value)
+cdef _settle_framing(Head head, dict deciding)
+cdef _settle_connection(Head head, bytes options)
 
 @cython.locals(rest=bytes)
 cpdef bint valid_host(bytes host) except -1

@@ -16,7 +16,6 @@ Values are bytes as sent. Nothing is decoded, and the list of headers is made on
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ else:
 __all__ = ["BadHead", "Head", "HeadLimits", "parse_head"]
 
 
-@dataclass(frozen=True, slots=True)
 class HeadLimits:
     """What a head may be at most.
 
@@ -36,9 +34,12 @@ class HeadLimits:
     url: bytes of the target as sent (414)
     """
 
-    size: int = 65_536
-    headers: int = 128
-    url: int = 8_192
+    __slots__ = ("headers", "size", "url")
+
+    def __init__(self, size: int = 65_536, headers: int = 128, url: int = 8_192) -> None:
+        self.size = size
+        self.headers = headers
+        self.url = url
 
 
 class BadHead(Exception):
@@ -67,7 +68,7 @@ _QUERY = _table(*[byte for byte in range(0x21, 0x7F) if byte not in b"#"])
 # RFC 9110, section 5.5: no control bytes but the tab
 _VALUE = _table(*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100))
 
-_TAB, _LF, _CR, _SPACE, _COLON, _SLASH, _QUESTION = b"\t\n\r :/?"
+_TAB, _LF, _CR, _SPACE, _COLON, _SLASH = b"\t\n\r :/"
 
 # How long a method may be, and a request line without its target.
 _METHOD = 32
@@ -87,8 +88,10 @@ _DECIDING = {
     b"upgrade": _UPGRADE,
 }
 _NEEDLES = [(b"\n" + name + b":", kind) for name, kind in _DECIDING.items()]
-_LENGTHS = _table(*{len(name) for name in _DECIDING})
-_INITIALS = _table(*{letter for name in _DECIDING for letter in (name[0], name[0] - 32)})
+# No two of them are of one length, so the length says which one a name might be.
+_BY_LENGTH = {len(name): (name, kind) for name, kind in _DECIDING.items()}
+_SUSPECTS = [_BY_LENGTH.get(length, (b"", 0))[0] for length in range(18)]
+_KINDS = [_BY_LENGTH.get(length, (b"", 0))[1] for length in range(18)]
 _REPEATED = {_HOST: "Host", _LENGTH: "Content-Length", _CODING: "Transfer-Encoding", _EXPECT: "Expect"}
 
 _SPACES = b" \t"
@@ -129,13 +132,10 @@ class Head:
 
     __slots__ = (
         "_absolute",
-        "_coding",
-        "_connection",
         "_data",
-        "_expect",
+        "_deciding",
         "_fields",
         "_headers",
-        "_length",
         "_lower",
         "_repeated",
         "_stop",
@@ -172,12 +172,8 @@ class Head:
         self._headers: list[tuple[bytes, bytes]] | None = None
         self._lower: bytes | None = None
         self._absolute: bytes | None = None
-        # What the deciding fields said, until `_settle` has decided.
-        self._length: bytes | None = None
-        self._coding: bytes | None = None
-        self._connection: bytes | None = None
-        self._expect: bytes | None = None
-        self._repeated = 0
+        self._deciding: dict[int, bytes] | None = None  # what the deciding fields but Host said
+        self._repeated = 0  # the first of them that was repeated and must not be
 
     def __repr__(self) -> str:
         return f"<Head {self.method} {self.raw_path.decode('ascii')} HTTP/{self.version / 10}>"
@@ -330,11 +326,25 @@ def scan_by_loops(head: Head, data: bytes, first: int, limits: HeadLimits) -> No
         if data[at] != _CR or data[at + 1] != _LF:
             raise BadHead(400, "a control character in a header, or a line that does not end with CR LF")
         head.count += 1
-        if _LENGTHS[min(colon - begin, 255)] and _INITIALS[data[begin]]:
-            kind = _DECIDING.get(data[begin:colon].lower())
-            if kind is not None:
-                _collect(head, kind, data[value:at].rstrip(_SPACES))
+        kind = _kind_of(data, begin, colon - begin)
+        if kind:
+            until = at
+            while until > value and (data[until - 1] == _SPACE or data[until - 1] == _TAB):
+                until -= 1
+            _collect(head, kind, data[value:until])
         at += 2
+
+
+def _kind_of(data: bytes, begin: int, size: int) -> int:
+    """Which deciding field the name at `begin` is, 0 if none."""
+    if size > 17:
+        return 0
+    suspect = _SUSPECTS[size]
+    for place in range(len(suspect)):
+        # A token's bytes become letters this way only if they are letters.
+        if data[begin + place] | 32 != suspect[place]:
+            return 0
+    return _KINDS[size]
 
 
 def _scan_line(head: Head, data: bytes, first: int, limits: HeadLimits) -> int:
@@ -356,10 +366,10 @@ def _scan_line(head: Head, data: bytes, first: int, limits: HeadLimits) -> int:
     if at - target > limits.url:
         raise BadHead(414, "the target is too long")
     version = data[at : at + 11]
-    if version == b" HTTP/1.0\r\n":
+    if version != b" HTTP/1.1\r\n":
+        if version != b" HTTP/1.0\r\n":
+            raise _bad_version(version)
         head.version = 10
-    elif version != b" HTTP/1.1\r\n":
-        raise _bad_version(version)
     head.raw_path = data[target:path_end]
     if path_end < at:
         head.query = data[path_end + 1 : at]
@@ -416,18 +426,14 @@ def _collect(head: Head, kind: int, value: bytes) -> None:
     """Keep the value of a deciding field. Repeated lists are joined; other fields must not be repeated."""
     if kind == _HOST:
         before, head.host = head.host, value
-    elif kind == _CONNECTION:
-        head._connection = value if head._connection is None else head._connection + b"," + value
-        return
-    elif kind == _LENGTH:
-        before, head._length = head._length, value
-    elif kind == _CODING:
-        before, head._coding = head._coding, value
-    elif kind == _EXPECT:
-        before, head._expect = head._expect, value
     else:
-        head.upgrade = value if not head.upgrade else head.upgrade + b", " + value
-        return
+        if head._deciding is None:
+            head._deciding = {}
+        before = head._deciding.get(kind)
+        if before is not None and kind in (_CONNECTION, _UPGRADE):
+            value = before + b", " + value
+            before = None
+        head._deciding[kind] = value
     if before is not None and (not head._repeated or kind < head._repeated):
         head._repeated = kind
 
@@ -447,53 +453,55 @@ def _settle(head: Head) -> None:
         raise BadHead(400, "the Host field is not valid")
     if head._absolute is not None:
         head.host = head._absolute
-    if head._length is not None:
-        _settle_length(head, head._length)
-    if head._coding is not None:
-        _settle_coding(head, head._coding)
-    if head._connection is not None:
-        _settle_connection(head, head._connection)
-    else:
-        head.keep_alive = head.version == 11
-        head.upgrade = b""
-    if head._expect is not None and head.version == 11:
-        if head._expect.lower() != b"100-continue":
+    head.keep_alive = head.version == 11
+    if head._deciding is not None:
+        _settle_framing(head, head._deciding)
+        connection = head._deciding.get(_CONNECTION)
+        if connection is not None:
+            _settle_connection(head, connection.lower())
+
+
+def _settle_framing(head: Head, deciding: dict[int, bytes]) -> None:
+    length = deciding.get(_LENGTH)
+    coding = deciding.get(_CODING)
+    if coding is not None:
+        if head.version == 10:
+            raise BadHead(400, "HTTP/1.0 knows no Transfer-Encoding")
+        if length is not None:
+            raise BadHead(400, "Transfer-Encoding and Content-Length were both sent")
+        _check_coding(coding.lower())
+        head.chunked = True
+    elif length is not None:
+        # A plain number: lists, signs and spaces are how two readers come to disagree.
+        if not length.isdigit():
+            raise BadHead(400, "Content-Length is not a number")
+        if len(length) > 18:
+            raise BadHead(413, "Content-Length is too large")
+        head.length = int(length)
+    expect = deciding.get(_EXPECT)
+    if expect is not None and head.version == 11:
+        if expect.lower() != b"100-continue":
             raise BadHead(417, "only 100-continue can be expected")
         head.expects_continue = head.chunked or head.length > 0
 
 
-def _settle_length(head: Head, value: bytes) -> None:
-    """A plain number, once: lists, signs and spaces are how two readers come to disagree."""
-    if not value.isdigit():
-        raise BadHead(400, "Content-Length is not a number")
-    if len(value) > 18:
-        raise BadHead(413, "Content-Length is too large")
-    head.length = int(value)
-
-
-def _settle_coding(head: Head, value: bytes) -> None:
-    if head.version == 10:
-        raise BadHead(400, "HTTP/1.0 knows no Transfer-Encoding")
-    if head._length is not None:
-        raise BadHead(400, "Transfer-Encoding and Content-Length were both sent")
-    codings = value.lower()
+def _check_coding(codings: bytes) -> None:
+    """Only "chunked" will do; 501 for other codings, 400 for what is no list of codings or cannot end a message."""
     if codings != b"chunked":
         before_last, _, _ = codings.rpartition(b",")
         if _CODINGS(codings) is None or b"chunked" in [part.strip(_SPACES) for part in before_last.split(b",")]:
             raise BadHead(400, "Transfer-Encoding is not valid")
         raise BadHead(501, "of transfer codings only chunked is implemented")
-    head.chunked = True
 
 
-def _settle_connection(head: Head, value: bytes) -> None:
-    options = value.lower()
+def _settle_connection(head: Head, options: bytes) -> None:
     if options == b"keep-alive":
         head.keep_alive = True
-        head.upgrade = b""
         return
     parts = [part.strip(_SPACES) for part in options.split(b",")]
     head.keep_alive = b"close" not in parts and (head.version == 11 or b"keep-alive" in parts)
-    head.upgrade = head.upgrade.lower() if b"upgrade" in parts and head.version == 11 else b""
+    if b"upgrade" in parts and head.version == 11 and head._deciding is not None:
+        head.upgrade = head._deciding.get(_UPGRADE, b"").lower()
 
 
 def valid_host(host: bytes) -> bool:
