@@ -111,12 +111,12 @@ class Board:
         return cls(descriptor)
 
     def take(self) -> int:
-        """A row for a new process. Raises RuntimeError if all are taken."""
+        """A row for a new process. Raises OSError if all are taken."""
         for row in range(_GONE + 1, ROWS):
             if row not in self._taken:
                 self._taken.add(row)
                 return row
-        raise RuntimeError(f"There are {ROWS - 1} processes already.")
+        raise OSError(f"There are {ROWS - 1} processes already.")
 
     def give_back(self, row: int) -> None:
         """Its process has ended: keep what it counted, forget what it held."""
