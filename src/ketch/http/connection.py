@@ -37,6 +37,8 @@ class HTTPConnection:
     # (180 against 350 ns), and reading them costs the same.
 
     # Filled by routing and serving.
+    head: Any = None  # what our own server parsed, as long as nobody has asked for the scope
+    cut_off = False  # the client has gone, and the task was cancelled for it
     route: Any = None
     values: tuple[Any, ...] | None = None
     raw_values: tuple[str, ...] = ()
@@ -100,11 +102,17 @@ class HTTPConnection:
         """The last value of each query name. Raises BadRequest as `parse_query` does."""
         query = self._query
         if query is None:
-            query = self._query = self._read_query() if self.scope["query_string"] else {}
+            raw = self.query_string
+            query = self._query = self._read_query(raw) if raw else {}
         return query
 
-    def _read_query(self) -> dict[str, str]:
+    @property
+    def query_string(self) -> bytes:
+        """The query as it was sent, without its question mark."""
         raw: bytes = self.scope["query_string"]
+        return raw
+
+    def _read_query(self, raw: bytes) -> dict[str, str]:
         if b"%" in raw or b"+" in raw:
             return dict(self._query_pairs())
         # PERF: nothing to unescape is the ordinary case; without the list of pairs, and the calls to make it, two names
@@ -124,7 +132,7 @@ class HTTPConnection:
 
     def _query_pairs(self) -> list[tuple[str, str]]:
         if self._pairs is None:
-            self._pairs = parse_query(self.scope["query_string"], max_fields=self.limits.query_names)
+            self._pairs = parse_query(self.query_string, max_fields=self.limits.query_names)
         return self._pairs
 
     def query_list(self, name: str) -> list[str]:

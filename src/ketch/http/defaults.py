@@ -12,7 +12,6 @@ from typing import Final
 from .headers import RawHeaders, encode_value
 
 
-
 class Base(tuple[tuple[bytes, bytes], ...]):
     """Headers that many responses share. `lines` is for servers: what they made of them, by status."""
 

@@ -21,6 +21,7 @@ class Request(HTTPConnection):
     """A request as handlers see it: `await request.json()`, `request.query_params`, `request.headers`."""
 
     _body: bytes | None = None
+    _whole: bytes | None = None  # all of the body, if it came with its head
     _form: FormData | None = None
     _received: Message | None = None  # a message that is_disconnected() took too early
     _streamed = False
@@ -41,6 +42,13 @@ class Request(HTTPConnection):
         body = self._body
         if body is None:
             limit = self.limits.body
+            whole = self._whole
+            if whole is not None and not self._streamed:
+                self._streamed = self._ended = True
+                if len(whole) > limit:
+                    raise _too_large(limit)
+                self._body = whole
+                return whole
             self._start_reading(limit)
             message = await self._next_message()
             body = message.get("body", b"")

@@ -78,8 +78,8 @@ class ServerSettings:
     )
 
     # What one request may be
-    max_head: int = _setting(32_768, "Bytes of a request line with all its headers (431).", least=256)
-    max_headers: int = _setting(100, "Header lines of a request (431).", least=1)
+    max_head: int = _setting(65_536, "Bytes of a request line with all its headers (431).", least=256)
+    max_headers: int = _setting(128, "Header lines of a request (431).", least=1)
     max_url: int = _setting(8_192, "Bytes of a request's target (414).", least=1)
     max_body: int | None = _setting(None, "Bytes of any request's body (413); the application's limits rule below it.")
 

@@ -14,6 +14,7 @@ from ketch.http.problems import HTTPException
 from ketch.http.request import ClientDisconnect, Request
 from ketch.http.response import Response
 from ketch.serving.failures import answer, unhandled
+from ketch.serving.flight import was_cut_off
 from ketch.serving.outcome import finish
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Edge:
             if not isinstance(response, Response):
                 raise not_a_response(response)
         except BaseException as error:
-            failed = await self._failed(error, request)
+            failed = await self.failed(error, request)
             if failed is None:
                 return
             response = failed
@@ -58,7 +59,7 @@ class Edge:
             if response.has_length:
                 await response.send(send, request, head=scope["method"] == "HEAD")
             else:
-                await self._stream(response, send, request)
+                await self.stream(response, send, request)
         finally:
             if request.closers is not None or response.background is not None:
                 await finish(request, response.background)
@@ -78,7 +79,7 @@ class Edge:
         else:
             raise RuntimeError(f"Ketch does not know ASGI's connection type {kind!r}")
 
-    async def _failed(self, error: BaseException, request: Request) -> Response | None:
+    async def failed(self, error: BaseException, request: Request) -> Response | None:
         """The answer to what no layer answered; None when there is nobody to answer."""
         if isinstance(error, HTTPException):  # raised by middleware or by a limit
             return await self._refusal(error, request)
@@ -86,11 +87,11 @@ class Edge:
             request.failure = error
             return await unhandled(error, request)
         await finish(request, None)
-        if isinstance(error, ClientDisconnect) or self.flight.has_cut(request):
+        if isinstance(error, ClientDisconnect) or was_cut_off(request):
             return None
         raise error
 
-    async def _stream(self, response: Response, send: Any, request: Request) -> None:
+    async def stream(self, response: Response, send: Any, request: Request) -> None:
         """A body that is made while it is sent. Before the first byte an error is still a 500; after it the server
         closes the connection, so that the client sees that something is missing."""
         started = ended = False

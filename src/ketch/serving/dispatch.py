@@ -30,15 +30,21 @@ class Dispatch:
 
     async def __call__(self, request: Request) -> Response:
         """Raises only what nobody has a handler for."""
-        scope = request.scope
-        method = scope["method"]
-        if method == WEBSOCKET:  # as a client's method it is no more than an unknown word
-            method = ""
-        raw_path = scope.get("raw_path")
-        if raw_path and not self.hosts and not scope.get("root_path"):
-            found = self.match_raw(method, raw_path)  # PERF: the ordinary case, a call less
+        head = request.head
+        if head is not None and not self.hosts:
+            method = head.method
+            # As a client's method it is no more than an unknown word.
+            found = self.match_raw(method if method != WEBSOCKET else "", head.raw_path)
         else:
-            found = find_route(self.table, method, scope, self.hosts)
+            scope = request.scope
+            method = scope["method"]
+            if method == WEBSOCKET:
+                method = ""
+            raw_path = scope.get("raw_path")
+            if raw_path and not self.hosts and not scope.get("root_path"):
+                found = self.match_raw(method, raw_path)  # PERF: the ordinary case, a call less
+            else:
+                found = find_route(self.table, method, scope, self.hosts)
         kind = type(found)
         if kind is tuple:
             route, values, raw = found

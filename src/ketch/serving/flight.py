@@ -21,11 +21,10 @@ _CANCELLED_METHODS = ("GET", "HEAD")
 class Flight:
     """The requests being handled now, each with its task. `len(flight)` is their number."""
 
-    __slots__ = ("_cut", "_loop", "_old", "_sweeping", "_watched", "requests")
+    __slots__ = ("_loop", "_old", "_sweeping", "_watched", "requests")
 
     def __init__(self) -> None:
         self.requests: dict[Any, Any] = {}
-        self._cut: set[Any] = set()
         self._old: set[Any] = set()
         self._watched: dict[Any, Any] = {}
         self._sweeping: Any = None
@@ -48,12 +47,6 @@ class Flight:
             watcher = self._watched.pop(request, None)
             if watcher is not None:
                 watcher.cancel()
-                self._cut.discard(request)
-
-    def has_cut(self, request: Any) -> bool:
-        """Was it cancelled from here, because its client has gone, and by nobody else? Then that ends here too."""
-        task = self.requests.get(request)
-        return request in self._cut and (task is None or task.uncancel() == 0)
 
     def _sweep(self) -> None:
         """Watch those that were here at the sweep before; stop sweeping when nobody is."""
@@ -63,7 +56,7 @@ class Flight:
             # Another loop's requests (a second test client's) are not this loop's to watch.
             if request in self._watched or task is None or task.get_loop() is not self._loop:
                 continue
-            if _may_cancel(request):
+            if may_cut_off(request):
                 self._watched[request] = self._loop.create_task(self._watch(request, task))
         self._old = now
         self._sweeping = self._loop.call_later(_SWEEP, self._sweep) if now else None
@@ -73,8 +66,7 @@ class Flight:
         inbox = Inbox(request)
         try:
             await inbox.watch()
-            self._cut.add(request)
-            task.cancel("the client has disconnected")
+            cut_off(request, task)
         finally:
             inbox.stop()
 
@@ -86,12 +78,27 @@ class Flight:
 
     def abandon(self) -> None:
         """In a child process: the requests have stayed with the parent."""
-        for kept in (self.requests, self._watched, self._cut):
+        for kept in (self.requests, self._watched):
             kept.clear()
         self._sweeping = None
 
 
-def _may_cancel(request: Any) -> bool:
+def cut_off(request: Any, task: Any) -> None:
+    """Cancel the task that handles a request whose client has gone."""
+    request.cut_off = True
+    task.cancel("the client has disconnected")
+
+
+def was_cut_off(request: Any) -> bool:
+    """Was it cancelled because its client has gone, and by nobody else? Then that ends in this task, which asks."""
+    if not request.cut_off:
+        return False
+    task = asyncio.current_task()
+    return task is None or task.uncancel() == 0
+
+
+def may_cut_off(request: Any) -> bool:
+    """Whether this request ends with its connection: GET, HEAD, and routes that say so."""
     route = request.route
     if route is None or request.is_reading:
         return False

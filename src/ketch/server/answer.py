@@ -1,0 +1,79 @@
+"""The bytes of a response's head (RFC 9112, sections 4 and 5), put together from pieces that were made before.
+
+This file knows no connection: it turns a status, headers and a body into what is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+CRLF = b"\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CLOSE = b"connection: close\r\n"
+STAY = b"connection: keep-alive\r\n"
+"""What a client of HTTP/1.0 wants to hear that asked for it."""
+
+_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+_status_lines: dict[int, bytes] = {}
+
+# PERF: most bodies are short and of few lengths.
+_lengths = tuple(b"content-length: %d\r\n\r\n" % size for size in range(4_096))
+
+# The application's own headers are checked where they are made; those of a foreign ASGI application are checked here.
+_HEADERS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch
+
+
+class BadResponse(RuntimeError):
+    """An application said something that cannot be sent."""
+
+
+def status_line(status: int) -> bytes:
+    """`HTTP/1.1 404 Not Found`, with its line end. Raises BadResponse for what is no final status."""
+    line = _status_lines.get(status)
+    if line is None:
+        if type(status) is not int or not 200 <= status <= 999:
+            raise BadResponse(f"{status!r} is not the status of a response")
+        line = _status_lines[status] = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS.get(status, b""))
+    return line
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Raw headers as lines. Raises BadResponse for anything that would break the head."""
+    lines = b"".join([b"%s: %s\r\n" % pair for pair in headers])
+    if not _HEADERS(lines) or lines.count(b"\n") != len(list(headers)):
+        raise BadResponse("a response header holds characters that no header can")
+    return lines
+
+
+def whole(response: Any, date: bytes, body: bytes) -> bytes:
+    """Head and body of a response whose headers nobody has edited, in one piece.
+
+    `body` is what goes out after the head: empty for HEAD, whose Content-Length is the response's all the same.
+    """
+    status = response.status_code
+    lines = response._base.lines
+    start = lines.get(status)
+    if start is None:
+        start = lines[status] = status_line(status) + header_lines(response._base)
+    size = len(response.body)
+    length = _lengths[size] if size < 4_096 else b"content-length: %d\r\n\r\n" % size
+    return b"".join((start, date, length, body))
+
+
+def problem(status: int, reason: str, date: bytes) -> bytes:
+    """A problem document (RFC 9457) of the server itself, after which it closes: head and body."""
+    told = {"type": "about:blank", "title": _REASONS.get(status, b"").decode(), "status": status, "detail": reason}
+    body = msgspec.json.encode(told)
+    return (
+        status_line(status)
+        + date
+        + (
+            b"content-type: application/problem+json\r\nx-content-type-options: nosniff\r\n"
+            b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+        )
+    )

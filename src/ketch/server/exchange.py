@@ -1,0 +1,76 @@
+"""Answering one request of a connection: by a Ketch application directly, or by any application through ASGI.
+
+These are the coroutines that a connection starts, and the first frame of a handler's traceback.
+"""
+
+from __future__ import annotations
+
+from logging import getLogger
+from typing import TYPE_CHECKING, Any
+
+from ketch.http.limits import check_head
+from ketch.http.response import Response
+from ketch.server.answer import problem
+from ketch.server.outgoing import Outgoing
+from ketch.serving.asgi import not_a_response
+from ketch.serving.outcome import finish
+
+if TYPE_CHECKING:
+    from ketch.server.request import ServedRequest
+    from ketch.serving.asgi import Edge
+
+
+async def answer(edge: Edge, request: ServedRequest) -> None:
+    """One request to a Ketch application: what `Edge.__call__` is for other servers, with one write for an answer."""
+    connection = request.connection
+    try:
+        try:
+            if connection.is_large(request):
+                check_head(request.scope, edge.limits)
+            response = await edge.entry(request)
+            if not isinstance(response, Response):
+                raise not_a_response(response)
+        except BaseException as error:
+            failed = await edge.failed(error, request)
+            if failed is None:
+                connection.give_up(request)
+                return
+            response = failed
+        try:
+            if response.has_length and response.simple:
+                connection.respond(request, response)
+            else:
+                await edge.stream(response, Outgoing(connection, request), request)
+        finally:
+            if request.closers is not None or response.background is not None:
+                connection.finished(request)
+                await finish(request, response.background)
+    except BaseException as error:
+        connection.give_up(request)
+        if not isinstance(error, Exception):
+            raise
+        getLogger("ketch").error("%s broke off while it was sent", request.label, exc_info=error)
+    finally:
+        connection.finished(request)
+
+
+async def relay(app: Any, request: ServedRequest) -> None:
+    """One request to an ASGI application."""
+    connection, outgoing = request.connection, Outgoing(request.connection, request)
+    try:
+        await app(request.scope, request.receive, outgoing)
+        if not outgoing.complete and not connection.lost:
+            raise RuntimeError("the application returned without a whole response")
+    except BaseException as error:
+        told = "The server could not answer." if isinstance(error, Exception) else "The server is stopping."
+        if not isinstance(error, (OSError, Exception)) or not connection.lost:
+            if request.sent or connection.lost:
+                connection.give_up(request)
+            else:
+                connection.fail(request, problem(500, told, connection.server.clock.date))
+        if not isinstance(error, Exception):
+            raise
+        if not (connection.lost and isinstance(error, OSError)):
+            getLogger("ketch").error("%s failed", request.label, exc_info=error)
+    finally:
+        connection.finished(request)

@@ -1,0 +1,102 @@
+"""A request's body on its way in: pieces wait for the reader, and a reader that is slow stops the client.
+
+Only bodies that did not come in one piece with their head pass here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from ketch.server.chunked import BadBody, ChunkedBody
+
+HIGH_WATER = 65_536
+"""Bytes that may wait for their reader before the client is made to wait."""
+
+
+class Incoming:
+    """One body. `feed` is called by the connection, `next` by whoever reads."""
+
+    __slots__ = (
+        "_chunked",
+        "_left",
+        "_loop",
+        "_most",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "broken",
+        "done",
+        "fresh",
+        "waiting",
+    )
+
+    def __init__(self, loop: Any, length: int, chunked: ChunkedBody | None, most: int | None = None) -> None:
+        self._loop = loop
+        self._chunked = chunked
+        self._left = length
+        self._most = most
+        self._size = 0
+        self._pieces: deque[bytes] = deque()
+        self._waiter: Any = None
+        self.waiting = 0  # bytes not yet taken
+        self.fresh = 0  # bytes that arrived since somebody last looked
+        self.done = False
+        self.broken = False
+
+    def feed(self, data: bytes, start: int) -> int:
+        """Take what belongs to the body; where the rest begins. Raises BadBody for chunks that are none."""
+        if self._chunked is not None:
+            pieces, end = self._chunked.feed(data, start)
+            self.done = self._chunked.done
+        else:
+            end = min(len(data), start + self._left)
+            pieces = [data[start:end]] if start or end < len(data) else [data]
+            self._left -= end - start
+            self.done = not self._left
+        self.fresh += end - start
+        self._size += end - start
+        if self._most is not None and self._size > self._most:
+            raise BadBody(413, f"A body may have {self._most} bytes here.")
+        for piece in pieces:
+            if piece:
+                self._pieces.append(piece)
+                self.waiting += len(piece)
+        if self._pieces or self.done:
+            self.wake()
+        return end
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for more."""
+        return self._waiter is not None
+
+    def take(self) -> bytes:
+        """All that has arrived."""
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        taken = pieces.popleft() if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self.waiting = 0
+        return taken
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the reader has had everything."""
+        return self.done and not self._pieces
+
+    async def wait(self) -> None:
+        """Until there is something to take, the end, or `wake`."""
+        if self._pieces or self.done or self.broken:
+            return
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def wake(self) -> None:
+        """Whoever waits looks again."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,242 @@
+"""One process that serves one application on sockets that somebody else has opened.
+
+    Server(app, ServerSettings()).run([listener])
+
+A frozen Ketch application is called directly; anything else, and one with ASGI-style middleware around it, through
+ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from logging import getLogger
+from socket import AF_UNIX, socket
+from typing import TYPE_CHECKING, Any
+
+from ketch.app.application import App
+from ketch.http.limits import DEFAULT_LIMITS
+from ketch.server.clock import TICK, Clock
+from ketch.server.connection import Connection
+from ketch.server.exchange import answer, relay
+from ketch.server.head import HeadLimits
+from ketch.server.metrics import Counters
+from ketch.server.settings import ServerSettings
+from ketch.serving.asgi import Edge
+from ketch.serving.mount_lifespan import running
+
+if TYPE_CHECKING:
+    from ketch.server.accesslog import AccessLog
+    from ketch.server.request import ServedRequest
+
+_LAST_ANSWER = 1.0
+"""Seconds in which a connection that is kept alive may still get one answer while the server drains."""
+_CLEANING = 2.0
+"""Seconds for the clean-up of requests that were cancelled."""
+
+
+class Server:
+    """`run` serves until `stop`. `connections`, `counters` and `in_flight` say what is going on."""
+
+    def __init__(
+        self, app: Any, settings: ServerSettings | None = None, *, ready: Callable[[], None] | None = None
+    ) -> None:
+        self.app = app
+        self.settings = settings or ServerSettings()
+        self.ready = ready
+        self.connections: set[Any] = set()
+        self.counters = Counters()
+        self.access_log: AccessLog | None = None
+        self.failure: BaseException | None = None
+        self.draining = False
+        self.draining_since = 0.0
+        self.state: dict[str, Any] = {}
+        self.limits = DEFAULT_LIMITS
+        self.max_body = self.settings.max_body
+        self.upgrade: Callable[[Connection, Any, bytes], None] | None = None
+        self.clock = Clock(self._sweep)
+        self.loop: Any = None
+        self._coroutine: Callable[[ServedRequest], Any]
+        self._tasks: set[Any] = set()
+        self._stopping: asyncio.Event | None = None
+        self._now = False
+
+    # --- what connections ask -----------------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """Requests being answered now."""
+        return sum(1 for connection in self.connections if connection.is_busy)
+
+    def enter(self, connection: Any) -> bool:
+        """A connection begins; False if there are too many."""
+        most = self.settings.max_connections
+        if most is not None and len(self.connections) >= most:
+            return False
+        self.connections.add(connection)
+        return True
+
+    def leave(self, connection: Any) -> None:
+        """A connection has ended."""
+        self.connections.discard(connection)
+
+    def start(self, request: ServedRequest) -> None:
+        """Answer a request in a task of its own. Eager: what never waits is done when this returns."""
+        if sys.version_info >= (3, 12):
+            task = asyncio.Task(self._coroutine(request), loop=self.loop, eager_start=True)
+            if task.done():
+                return
+        else:
+            task = self.loop.create_task(self._coroutine(request))
+        request.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    def late(spent: float, limit: float | None) -> bool:
+        """Whether the next tick would be too late to say that this took too long."""
+        return limit is not None and spent + TICK > limit
+
+    def note(self, request: ServedRequest) -> None:
+        """A line for the access log."""
+        head = request._head
+        client = request.connection.client
+        if self.access_log is not None:
+            seconds = self.loop.time() - request.began
+            name = client[0] if client else "unix"
+            self.access_log.answer(name, head.method, head.raw_path, request.sent, request.size, seconds)
+
+    # --- serving ------------------------------------------------------------------------------------------------------
+
+    def run(self, sockets: Sequence[socket]) -> bool:
+        """Serve in a loop of its own (uvloop's where there is one). False if the application did not start."""
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(self.serve(sockets))
+
+    async def serve(self, sockets: Sequence[socket]) -> bool:
+        """Serve in the running loop until `stop`. False if the application did not start; `failure` says why."""
+        self.loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._application())
+            except Exception as error:
+                self.failure = error
+                return False
+            self.clock.start(self.loop)
+            stack.callback(self.clock.stop)
+            listeners = [await self._listen(each) for each in sockets]
+            try:
+                if self.ready is not None:
+                    self.ready()
+                await self._stopping.wait()
+            finally:
+                for listener in listeners:
+                    listener.close()
+                await self._drain()
+        return True
+
+    async def _listen(self, listener: socket) -> Any:
+        words: dict[str, Any] = {"backlog": self.settings.backlog}
+        if self.settings.tls_cert is not None:
+            from ketch.server.tls import make_context
+
+            words["ssl"] = make_context(self.settings)
+        if listener.family == AF_UNIX:
+            return await self.loop.create_unix_server(self.connection, sock=listener, **words)
+        return await self.loop.create_server(self.connection, sock=listener, **words)
+
+    def connection(self) -> Connection:
+        """The protocol of a new connection."""
+        return Connection(self)
+
+    def stop(self, now: bool = False) -> None:
+        """End: no new connections; requests on their way finish within `settings.grace` seconds, or not (`now`).
+
+        May be called from any thread and from a signal handler, more than once.
+        """
+        self._now = self._now or now
+        if self.loop is not None and not self.loop.is_closed() and self._stopping is not None:
+            self.loop.call_soon_threadsafe(self._stopping.set)
+            if now:
+                self.loop.call_soon_threadsafe(self._cancel_all)
+
+    # --- the application ----------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _application(self) -> AsyncIterator[None]:
+        """The application, started; how it is called is decided here."""
+        app = self.app
+        if not isinstance(app, App):
+            async with running(app, self.state):
+                self._serve_by_asgi(app)
+                yield
+            return
+        runtime = app.runtime
+        await runtime.start(self.state)
+        try:
+            self.limits = runtime.limits
+            if type(runtime.edge) is Edge:
+                edge = runtime.edge
+                self._prepare()
+                self._coroutine = lambda request: answer(edge, request)
+            else:
+                self._serve_by_asgi(runtime.edge)
+            yield
+        finally:
+            await runtime.stop()
+
+    def _serve_by_asgi(self, app: Any) -> None:
+        self._prepare()
+        self._coroutine = lambda request: relay(app, request)
+
+    def _prepare(self) -> None:
+        settings = self.settings
+        self.head_limits = HeadLimits(settings.max_head, settings.max_headers, settings.max_url)
+        self.template: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "scheme": "https" if settings.tls_cert is not None else "http",
+            "root_path": settings.root_path,
+            "extensions": {"http.response.pathsend": {}, "http.response.trailers": {}},
+        }
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        """Let requests finish; idle connections get a moment for one more answer, which says that it is the last."""
+        self.draining = True
+        self.draining_since = self.clock.now
+        until = self.loop.time() + (0.0 if self._now else self.settings.grace)
+        while self.connections and self.loop.time() < until and not self._now:
+            if self.loop.time() - self.draining_since > _LAST_ANSWER + 2 * TICK and not self.in_flight:
+                break
+            await asyncio.sleep(0.02)
+        self._cancel_all()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=_CLEANING)
+        for connection in list(self.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
+    def _cancel_all(self) -> None:
+        for task in self._tasks:
+            task.cancel("the server stops")
+
+    def _sweep(self, now: float) -> None:
+        for connection in list(self.connections):
+            try:
+                connection.sweep(now)
+            except Exception as error:  # the others still have to be looked at
+                getLogger("ketch").error("a connection could not be closed", exc_info=error)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's loop, or None for asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
