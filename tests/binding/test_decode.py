@@ -84,6 +84,24 @@ class Pet(pydantic.BaseModel):
     name: str
 
 
+class Spot(NamedTuple):
+    x: Annotated[int, Ge(0)] = 0
+    y: int | None = None
+
+
+class Up(Struct, tag="up", tag_field="way", array_like=True):
+    by: Annotated[int, Ge(1)]
+
+
+class Down(Struct, tag="down", tag_field="way", array_like=True, forbid_unknown_fields=True):
+    by: Annotated[int, Ge(1)] = 1
+
+
+class Row(Struct, array_like=True):
+    n: Annotated[int, Ge(0)]
+    m: int = 0
+
+
 @dataclasses.dataclass
 class Aliased:
     first: Annotated[int, Field(alias="the first")]
@@ -177,6 +195,15 @@ def test_datetimes_are_utc_wherever_they_are(annotation: Any, sent: Any, expecte
         (Union[Pet, int], 5, 5),
         (tuple[Pet, Annotated[int, Ge(0)]], [{"name": "x"}, 1], (Pet(name="x"), 1)),
         (timedelta, "PT90S", timedelta(seconds=90)),
+        (Spot, [], Spot()),
+        (Spot, [1], Spot(1)),
+        (list[Spot], [[1, 2], [3]], [Spot(1, 2), Spot(3)]),
+        (Row, [1], Row(1)),
+        (Row, [1, 2, 3], Row(1, 2)),
+        (Up, ["up", 2, "more"], Up(2)),
+        (Union[Up, Down], ["down"], Down()),
+        (Union[Up, Down, None], ["up", 3], Up(3)),
+        (Union[Up, Down, None], None, None),
     ],
 )
 def test_what_is_built_from_plain_values(annotation: Any, sent: Any, expected: Any) -> None:
@@ -215,6 +242,20 @@ def test_what_is_built_from_plain_values(annotation: Any, sent: Any, expected: A
         (Aliased, {"the first": 1, "made": 5, "": object}),
         (Union[Pet, Cat], {"name": 5}),
         (list[Pet], [{}]),
+        (Spot, {}),
+        (Spot, {"x": 1}),
+        (Spot, [1, 2, 3]),
+        (Spot, [-1]),
+        (Row, {"n": 1}),
+        (Row, []),
+        (Up, [2]),
+        (Up, []),
+        (Down, ["down", 1, 2]),
+        (Union[Up, Down], {"way": "up", "by": 1}),
+        (Union[Up, Down], []),
+        (Union[Up, Down], [1]),
+        (Union[Up, Down], ["across"]),
+        (Union[Up, Down], ["up", 0]),
     ],
 )
 def test_what_is_refused(annotation: Any, sent: Any) -> None:

@@ -18,6 +18,7 @@ from ketch.kernel.shapes import (
     AnyShape,
     DictShape,
     EnumShape,
+    FieldShape,
     ListShape,
     LiteralShape,
     NoneShape,
@@ -111,11 +112,12 @@ def _union(shape: UnionShape, seen: dict[Any, Build]) -> Build:
     if shape.tag_field is not None:
         field, by_tag = shape.tag_field, {tag: builder(record, seen) for tag, record in shape.tags}
         nullable, kind = shape.nullable, type(shape.tags[0][0])
+        in_front = shape.tags[0][1].array_like
 
         def tagged(value: Any) -> Any:
             if value is None and nullable:
                 return None
-            tag = _expect(value, dict)[field]
+            tag = next(iter(_expect(value, list)), None) if in_front else _expect(value, dict)[field]
             if type(tag) is not kind:
                 raise ValueError("wrong kind of tag")  # 1.0 and true are equal to the tag 1
             return by_tag[tag](value)
@@ -160,14 +162,24 @@ def _record(record: RecordShape, seen: dict[Any, Build]) -> Build:
         return lambda value: seen[key](value)
     seen[key] = lambda value: build(value)
     fields = [(item, builder(item.shape, seen)) for item in record.fields]
-    make = constructor(record)
+    in_order = record.array_like or record.kind == "namedtuple"
+    build = (_by_place if in_order else _by_name)(record, fields, constructor(record))
+    seen[key] = build
+    return build
+
+
+Fields = list[tuple[FieldShape, Build]]
+Make = Callable[[dict[str, Any]], Any]
+
+
+def _by_name(record: RecordShape, fields: Fields, make: Make) -> Build:
+    """A record that an object says."""
     known = {item.alias for item in record.fields} | ({record.tag_field} if record.tag_field else set())
 
     def build(value: Any) -> Any:
         source: dict[str, Any] = _expect(value, dict)
         tag = source.get(record.tag_field, record.tag) if record.tag_field is not None else None
-        if type(tag) is not type(record.tag) or tag != record.tag:
-            raise ValueError("wrong tag")
+        _require_tag(record, tag)
         if record.forbid_unknown and not source.keys() <= known:
             raise ValueError("unknown member")
         made = {}
@@ -178,8 +190,34 @@ def _record(record: RecordShape, seen: dict[Any, Build]) -> Build:
                 raise KeyError(item.alias)
         return make(made)
 
-    seen[key] = build
     return build
+
+
+def _by_place(record: RecordShape, fields: Fields, make: Make) -> Build:
+    """A record that an array says: a NamedTuple, or a Struct with `array_like`, whose tag comes first."""
+    offset = int(record.tag_field is not None)
+    closed = record.forbid_unknown or record.kind == "namedtuple"
+
+    def build(value: Any) -> Any:
+        items: list[Any] = _expect(value, list)
+        if offset:
+            _require_tag(record, items[0] if items else None)
+        if closed and len(items) > len(fields) + offset:
+            raise ValueError("too many items")
+        made = {}
+        for at, (item, one) in enumerate(fields, offset):
+            if at < len(items):
+                made[item.name] = one(items[at])
+            elif item.required:
+                raise KeyError(item.name)
+        return make(made)
+
+    return build
+
+
+def _require_tag(record: RecordShape, tag: Any) -> None:
+    if type(tag) is not type(record.tag) or tag != record.tag:
+        raise ValueError("wrong tag")
 
 
 def constructor(record: RecordShape) -> Callable[[dict[str, Any]], Any]:
