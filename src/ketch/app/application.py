@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from ketch.app.declare import FailureRecord, MiddlewareRecord
+from ketch.app.declare import MiddlewareRecord
 from ketch.app.router import F, Router
 from ketch.binding.signature import local_names_of
 from ketch.http.limits import DEFAULT_LIMITS, Limits
@@ -121,10 +121,6 @@ class App(Router):
         names = local_names_of(check, 1) if check is not None else None
         self._record(health_route(path, check, origin, names))
 
-    def on_exception(self, key: Any, function: Callable[..., Any]) -> None:
-        """`exception_handler` as a call, for extensions."""
-        self.declared.failures.insert(0, FailureRecord(key, function, outside("ketch")))
-
     def outermost(self, middleware: Any, options: Mapping[str, Any]) -> None:
         """`add_middleware` for extensions."""
         self.declared.middleware.append(MiddlewareRecord(middleware, options, outside("ketch")))
@@ -207,8 +203,9 @@ class App(Router):
 
     @dependency_overrides.setter
     def dependency_overrides(self, overrides: Mapping[Any, Callable[..., Any]]) -> None:
+        wanted = dict(overrides)  # `|=` assigns the very mapping that is cleared here
         self._overrides.clear()
-        self._overrides.update(overrides)
+        self._overrides.update(wanted)
 
     def _resolve(self, keys: set[Any]) -> None:
         if self._runtime is not None:
@@ -221,12 +218,16 @@ class App(Router):
     url_for = url_path_for
 
 
-class DependencyOverrides(dict[Any, Any]):
-    """`app.dependency_overrides[f] = g`, as FastAPI users know it."""
+class DependencyOverrides(MutableMapping[Any, Any]):
+    """`app.dependency_overrides[f] = g`, as FastAPI users know it.
+
+    No dict, because every way to change a mapping (`setdefault`, `|=`, `pop`, ...) has to lead through the two methods
+    below; a dict's own would leave the plans as they were.
+    """
 
     def __init__(self, app: App) -> None:
-        super().__init__()
         self._app = app
+        self._set: dict[Any, Any] = {}
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if not callable(value):
@@ -237,25 +238,28 @@ class DependencyOverrides(dict[Any, Any]):
                 fix="Write a function that returns it, or use app.override({...}).",
             )
         self._app.replace(key, provider_for(key, factory=value, origin=outside("ketch")))
-        super().__setitem__(key, value)
+        self._set[key] = value
 
     def __delitem__(self, key: Any) -> None:
-        super().__delitem__(key)
+        del self._set[key]
         self._app.replace(key, None)
 
-    def clear(self) -> None:
-        """No overrides any more."""
-        for key in list(self):
-            del self[key]
+    def __getitem__(self, key: Any) -> Any:
+        return self._set[key]
 
-    def pop(self, key: Any, *default: Any) -> Any:
-        """Remove one override."""
-        value = self.get(key, *default) if default else self[key]
-        if key in self:
-            del self[key]
-        return value
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._set)
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several."""
-        for key, value in dict(*args, **kwargs).items():
-            self[key] = value
+    def __len__(self) -> int:
+        return len(self._set)
+
+    def __ior__(self, other: Mapping[Any, Any]) -> Self:
+        self.update(other)
+        return self
+
+    def copy(self) -> dict[Any, Any]:
+        """What is overridden now, to be assigned again later."""
+        return dict(self._set)
+
+    def __repr__(self) -> str:
+        return repr(self._set)

@@ -47,7 +47,3 @@ class ProviderRegistry:
     def names(self) -> list[str]:
         """Names for Did you mean."""
         return [name_of(key) for key in self._by_key]
-
-    def keys(self) -> list[Any]:
-        """Everything that is provided."""
-        return list(self._by_key)
