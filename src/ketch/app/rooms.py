@@ -40,6 +40,7 @@ _EXTRAS = {
     "attrs": "attrs",
     "httpx2": "test",
     "uvicorn": "standard",
+    "wsproto": "server",
     "itsdangerous": "sessions",
     "swagger_ui": "standard",
     "zstandard": "zstd",

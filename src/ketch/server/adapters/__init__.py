@@ -1,0 +1,1 @@
+"""What the server needs of others: the framing of WebSockets. One file each."""

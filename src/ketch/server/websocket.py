@@ -1,0 +1,54 @@
+"""WebSockets (RFC 6455): from a request that asks for one to a connection that is one.
+
+handshake.py (is the request one) -> wire.py (frames, closing, deadlines) <-> conversation.py (the application, by ASGI)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import answer
+from .handshake import BadHandshake, read_handshake
+from .wire import WebSocketConnection
+
+
+def upgrade(connection: Any, head: Any, rest: bytes) -> None:
+    """Take over a connection whose request asks for a WebSocket; `rest` is what came after the head.
+
+    A handshake that is none is answered 400 or 426, one that nobody can frame 501, and the connection closed.
+    """
+    from .conversation import Conversation
+
+    server = connection.server
+    try:
+        _need_framing()
+        handshake = read_handshake(head, compression=server.settings.ws_compression)
+    except BadHandshake as error:
+        _refuse(connection, error)
+        return
+    wire = WebSocketConnection(connection, handshake, rest)
+    wire.talk = Conversation(wire, connection, head)
+    server.leave(connection)
+    server.enter(wire)
+    connection.transport.set_protocol(wire)
+    wire.talk.start()
+
+
+def _refuse(connection: Any, error: BadHandshake) -> None:
+    transport = connection.transport
+    extra = answer.header_lines(error.headers)
+    head, _, body = answer.problem(error.status, error.reason, connection.server.clock.date).partition(b"\r\n\r\n")
+    transport.write(head + b"\r\n" + extra + b"\r\n" + body)
+    transport.close()
+
+
+def _need_framing() -> None:
+    try:
+        from .adapters import wsproto  # noqa: F401
+    except ImportError as error:
+        from logging import getLogger
+
+        from ketch.app.rooms import missing_extra
+
+        getLogger("ketch").error("%s", missing_extra(error.name or "wsproto", "A WebSocket"))
+        raise BadHandshake(501, "This server has no WebSockets.") from None
