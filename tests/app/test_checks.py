@@ -47,6 +47,7 @@ def quiet(**words: Any) -> App:
         ([FAULT, "doubtful"], [(ERROR, "X-001"), (WARNING, "KETCH-CHECK-002")]),
         (SetupError("X-002", "wrong"), [(ERROR, "X-002")]),
         (RuntimeError("the check itself"), [(ERROR, "KETCH-CHECK-001")]),
+        (7, []),  # what says nothing that anybody knows is no finding
     ],
 )
 def test_what_an_extensions_check_may_say(outcome: Any, found: list[tuple[str, str]]) -> None:
@@ -62,6 +63,22 @@ def test_a_check_may_be_async_and_may_ask_whether_it_is_for_production() -> None
     app = quiet(extensions=[Asking(None)])
     assert check(app) == []
     assert check(app, deploy=True)[0].fault.what == "for production"
+
+
+def test_a_check_whose_signature_nobody_can_read() -> None:
+    """Some callables of libraries in C have none; they are called without words."""
+
+    class Unsigned:
+        @property
+        def __signature__(self) -> Any:
+            raise ValueError("no signature found")
+
+        def __call__(self) -> str:
+            return "doubtful"
+
+    extension = Extension(None)
+    extension.check = Unsigned()  # type: ignore[method-assign]
+    assert [finding.fault.what for finding in check(quiet(extensions=[extension]), deploy=True)][:1] == ["doubtful"]
 
 
 def test_mistakes_of_start_up_are_findings() -> None:
@@ -176,6 +193,39 @@ def test_calls_in_python(text: str, calls: list[Any]) -> None:
 def test_calls_in_templates(text: str, calls: list[Any]) -> None:
     found = [(call.name, call.keywords, call.origin.line) for call in calls_in_template(text, "x.html")]
     assert found == calls
+
+
+WORDS = """\
+from ketch import App, Request, Template
+
+app = App(openapi_url=None, docs_url=None)
+
+
+@app.get("/{id}")
+async def show(id: int, request: Request) -> str:
+    words = {"id": id}
+    request.url_for("show", **words)
+    request.url_for("shwo", **words)
+    return ""
+
+
+@app.get("/")
+async def home() -> Template:
+    return Template("home.html")
+"""
+
+
+def test_a_call_whose_words_are_not_all_known_is_checked_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ketch.app.discovery import discover
+    from tests.cli.running import project
+
+    project(tmp_path, {"words_app.py": WORDS, "templates/home.html": "{{ url_for('hmoe') }}"})
+    (tmp_path / "templates" / "gone.html").symlink_to(tmp_path / "nowhere")  # cannot be read, and says nothing
+    monkeypatch.chdir(tmp_path)
+    told = [str(finding.fault) for finding in check(discover("words_app.py"))]
+    assert len(told) == 2 and "shwo" in told[0] and "hmoe" in told[1]
 
 
 def test_a_call_knows_where_it_is() -> None:

@@ -68,8 +68,9 @@ def test_pyproject_is_found_from_a_folder_below(here: Path, monkeypatch: pytest.
     assert (found.app.title, str(found.target)) == ("Shop", "shop.app:app")
 
 
-def test_a_pyproject_without_a_word_on_ketch_is_passed_over(here: Path) -> None:
-    project(here, {"pyproject.toml": "[project]\nname = 'ketchup'\n", "main.py": app()})
+@pytest.mark.parametrize("name", ["ketchup", "shop"])
+def test_a_pyproject_without_a_word_on_ketch_is_passed_over(here: Path, name: str) -> None:
+    project(here, {"pyproject.toml": f"[project]\nname = '{name}'\n", "main.py": app()})
     assert discover().title == "Shop"
 
 
@@ -153,6 +154,8 @@ MISTAKES: dict[str, tuple[dict[str, str], str | None]] = {
     "no-attribute": ({"app.py": "from ketch import App\napplication = App()"}, "app:aplication"),
     "not-an-app": ({"app.py": "orders = []"}, "app:orders"),
     "factory-with-parameters": ({"app.py": "def create_app(config): ..."}, None),
+    "factory-that-is-async": ({"app.py": "async def create_app(): ..."}, None),
+    "package-without": ({"shop/__init__.py": "", "shop/models.py": ""}, "shop"),
     "factory-of-nothing": ({"app.py": "def create_app(): return None"}, None),
     "broken-pyproject": ({"pyproject.toml": "[tool.ketch]\napp = shop.app\n"}, None),
     "configured-with-a-number": ({"pyproject.toml": "[tool.ketch]\napp = 7\n"}, None),

@@ -127,3 +127,46 @@ def test_set_up(root: logging.Logger, mode: str, formatter: type) -> None:
     logging.getLogger("shop").warning("loud")
     assert "loud" in stream.getvalue()
     assert "quiet" not in stream.getvalue()
+
+
+def test_colour_is_the_terminals_unless_it_is_given(root: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def shown(stream: io.StringIO, colour: bool | None = None) -> bool:
+        setup_logging("dev", stream=stream, colour=colour)
+        logging.getLogger("shop").error("loud")
+        return "\x1b[" in stream.getvalue()
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert shown(Terminal()) and not shown(io.StringIO())
+    assert shown(io.StringIO(), True) and not shown(Terminal(), False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not shown(Terminal()) and shown(Terminal(), True)
+
+
+@pytest.mark.parametrize("formatter", [JSONFormatter(), DevFormatter()])
+def test_where_it_was_logged_is_told_if_it_was_asked_for(formatter: logging.Formatter) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logger = logging.getLogger("shop.where")
+    logger.addHandler(handler)
+    try:
+        logger.warning("here", stack_info=True)
+    finally:
+        logger.removeHandler(handler)
+    assert "test_where_it_was_logged" in stream.getvalue()
+
+
+@pytest.mark.parametrize("formatter", [JSONFormatter(), DevFormatter()])
+def test_an_exception_that_cannot_be_told_is_named(formatter: logging.Formatter) -> None:
+    class Fights(Exception):
+        @property
+        def __notes__(self) -> list[str]:
+            raise RuntimeError("no notes")
+
+    made = record("failed")
+    made.exc_info = (Fights, Fights("no"), None)
+    assert "Fights (its traceback cannot be written)" in formatter.format(made)

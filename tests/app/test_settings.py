@@ -325,6 +325,12 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     assert mistakes(Settings, NAME_FILE=str(tmp_path)).code == "KETCH-SET-001"
 
 
+def test_a_file_that_is_too_large_is_not_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "name").write_bytes(b"a" * 2_000_000)
+    error = mistakes(Settings, NAME_FILE=str(tmp_path / "name"))
+    assert error.code == "KETCH-SET-001" and "it has more than" in str(error)
+
+
 LINES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=200)
 
 

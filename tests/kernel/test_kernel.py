@@ -38,6 +38,13 @@ def test_origins_name_the_def_line() -> None:
     assert str(Origin("/elsewhere/x.py", 3)) == "/elsewhere/x.py:3"
 
 
+def test_the_origin_of_what_has_no_source() -> None:
+    made: dict[str, object] = {}
+    exec(compile("\n\ndef made_up(a: int, b: str) -> None: ...\n", "nowhere.py", "exec", dont_inherit=True), made)
+    found = origin_of(made["made_up"])
+    assert (found.file, found.line, found.text) == ("nowhere.py", 3, "def made_up(a: int, b: str)")
+
+
 def test_caller_and_outside() -> None:
     here = caller(0)
     assert here.file == __file__

@@ -337,10 +337,15 @@ def _made(factory: Any, target: Target) -> App:
         ) from None
     made = factory()
     if not isinstance(made, App):
+        fix = ""
         if inspect.iscoroutine(made):
             made.close()
+            fix = f"Write:  def {name}() -> App"
         raise ApplicationNotFound(
-            "KETCH-FIND-006", f"{target.module}:{name}() returns {_kind(made)}, not a ketch App.", places=place
+            "KETCH-FIND-006",
+            f"{target.module}:{name}() returns {_kind(made)}, not a ketch App.",
+            places=place,
+            fix=fix,
         )
     return made
 
