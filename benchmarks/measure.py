@@ -1,8 +1,6 @@
 """Measuring one server: start it pinned to a core, see that it answers rightly, load it from another, count its CPU.
 
-The figure is CPU time per request of the whole server process tree. Linux only: it reads `/proc/*/task/*/schedstat`
-(nanoseconds on a core). Where a thread ended in between, its process is counted from `/proc/*/stat` instead, which
-keeps the time of finished threads in ticks of 10 ms.
+The figure is CPU time per request of the whole server process tree (`accounting.py`).
 """
 
 from __future__ import annotations
@@ -10,19 +8,22 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.peers import ROOT, Peer
-from benchmarks.workloads import BROWSER_HEADERS, WORKLOADS, Answer, Call
+from benchmarks.accounting import between, snapshot
+from benchmarks.load import LoadFailed, load, pinned
+from benchmarks.peers import Peer
+from benchmarks.places import ROOT
+from benchmarks.workloads import WORKLOADS, Answer, Call, base, call_of, refused_of
 
-TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+PATIENCE = 20.0
+WARM_UP = 300
 
 
 class PeerFailed(Exception):
@@ -31,7 +32,7 @@ class PeerFailed(Exception):
 
 @dataclass(frozen=True)
 class Sample:
-    """One load of one workload: CPU microseconds a request, requests a second, latencies in milliseconds."""
+    """One load of one test: CPU microseconds a request, requests a second, latencies in milliseconds."""
 
     cpu_us: float
     rps: float
@@ -39,54 +40,65 @@ class Sample:
     p99_ms: float
 
 
-def cores() -> tuple[str, str] | None:
-    """Two cores of this machine, for the server and for the load; None where there is only one."""
-    allowed = sorted(os.sched_getaffinity(0))
-    return (str(allowed[0]), str(allowed[1])) if len(allowed) > 1 else None
-
-
-def pinned(command: list[str], which: int) -> list[str]:
-    """The command bound to one core."""
-    both = cores()
-    return command if both is None else ["taskset", "-c", both[which], *command]
-
-
 @contextlib.contextmanager
-def running(peer: Peer, python: str, tests: list[str]) -> Iterator[int]:
-    """The peer's server, answering these tests rightly on its port; yields its process id."""
-    command = pinned(peer.command(python), 0)
-    if peer.name == "nginx":
-        command = [python if word == "nginx" else word for word in command]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KETCH", "VIRTUAL"))}
-    environ |= {"PYTHONPATH": str(ROOT), "KETCH_ENV": "production"}
+def running(peer: Peer, program: str, tests: list[str], *, workers: int = 1) -> Iterator[int]:
+    """The peer's server, answering these tests rightly on its port; yields its process id.
+
+    One worker is bound to one core; several may use all of them. Raises `PeerFailed` with the server's last words.
+    """
+    command = peer.command(program, workers)
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", peer.port), timeout=1):
+        raise PeerFailed(f"something else listens on port {peer.port} already")
     with tempfile.TemporaryFile("w+") as log:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+        server = start(pinned(command, 0) if workers == 1 else command, log.fileno())
         try:
             wait_until_it_answers(server, peer.port)
+            check_silence(peer.port, log.fileno())
             for test in tests:
                 check(peer.port, test)
         except PeerFailed as exc:
-            log.seek(0)
             stop(server)
+            log.seek(0)
             raise PeerFailed(f"{exc}\n{log.read()[-1500:]}".rstrip()) from None
+        except BaseException:
+            stop(server)
+            raise
         try:
             yield server.pid
         finally:
             stop(server)
 
 
-def wait_until_it_answers(server: subprocess.Popen[bytes], port: int) -> None:
-    """Return once the server answers; raise `PeerFailed` if it ends or takes longer than 20 seconds."""
-    deadline = time.monotonic() + 20
+def check_silence(port: int, log: int, requests: int = 20) -> None:
+    """Raise `PeerFailed` for a server that writes a line a request: an access log costs more than some servers do."""
+    before = os.fstat(log).st_size
+    with failing_as("access log"):
+        warm_up(port, Call("GET", "/plaintext"), requests)
+    time.sleep(0.1)  # some log from a thread of their own
+    if os.fstat(log).st_size - before > 10 * requests:
+        raise PeerFailed("it writes an access log")
+
+
+def start(command: list[str], log: int) -> subprocess.Popen[bytes]:
+    """The server in a session of its own, with a clean environment and the repository's root to import from."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KETCH", "VIRTUAL"))}
+    environ |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "KETCH_ENV": "production"}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def wait_until_it_answers(server: subprocess.Popen[bytes], port: int, pause: float = 0.05) -> None:
+    """Return once the server answers; raise `PeerFailed` if it ends or takes longer than `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(OSError, http.client.HTTPException):
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
             ask(port, Call("GET", "/plaintext"))
             return
         if server.poll() is not None or time.monotonic() > deadline:
             raise PeerFailed("did not start")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
@@ -97,142 +109,72 @@ def stop(server: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(patience)
             break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)  # a worker that outlived its parent
 
 
 def ask(port: int, call: Call) -> Answer:
     """One request over a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request(call.method, call.target, call.body or None, dict(call.headers))
-        response = connection.getresponse()
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, headers, response.read())
+        return exchange(connection, call)
     finally:
         connection.close()
 
 
+def exchange(connection: http.client.HTTPConnection, call: Call) -> Answer:
+    """One request over this connection."""
+    connection.request(call.method, call.target, call.body or None, dict(call.headers))
+    response = connection.getresponse()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, headers, response.read())
+
+
 def check(port: int, test: str) -> None:
-    """Raise `PeerFailed` unless the workload is answered rightly and its bad requests are refused."""
-    workload = WORKLOADS[test.partition("+")[0]]
-    answer = ask(port, workload.call)
-    if not workload.correct(answer):
-        raise PeerFailed(f"{test}: wrong answer, status {answer.status}: {answer.body[:120]!r}")
-    for call in workload.refused:
-        status = ask(port, call).status
-        if not 400 <= status < 500:
-            raise PeerFailed(f"{test}: {call.method} {call.target} {call.body[:60]!r} should be refused, got {status}")
-    if not workload.correct(ask(port, workload.call)):
-        raise PeerFailed(f"{test}: wrong answer after bad input")
+    """Raise `PeerFailed` unless the test is answered rightly and its bad requests are refused."""
+    workload, call = WORKLOADS[base(test)], call_of(test)
+    with failing_as(test):
+        answer = ask(port, call)
+        if not workload.correct(answer):
+            raise PeerFailed(f"{test}: wrong answer, status {answer.status}: {answer.body[:120]!r}")
+        for bad in refused_of(test):
+            status = ask(port, bad).status
+            if not 400 <= status < 500:
+                raise PeerFailed(f"{test}: {bad.method} {bad.target} {bad.body[:60]!r} should be refused, got {status}")
+        if not workload.correct(ask(port, call)):
+            raise PeerFailed(f"{test}: wrong answer after bad input")
 
 
-def script(test: str) -> str:
-    """The wrk script of a workload: method, headers, body. A wrong status counts in wrk's own error line."""
-
-    def lua(text: str) -> str:
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-    name, _, extra = test.partition("+")
-    call = WORKLOADS[name].call
-    headers = [*call.headers, *(BROWSER_HEADERS if extra == "headers" else ())]
-    lines = [f"wrk.method = {lua(call.method)}"]
-    lines += [f"wrk.headers[{lua(key)}] = {lua(value)}" for key, value in headers]
-    if call.body:
-        lines.append(f"wrk.body = {lua(call.body.decode())}")
-    return "\n".join(lines)
+@contextlib.contextmanager
+def failing_as(test: str) -> Iterator[None]:
+    """Turn what goes wrong on the way into `PeerFailed`."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError, LoadFailed) as exc:
+        raise PeerFailed(f"{test}: {str(exc) or type(exc).__name__}") from exc
 
 
-def load(port: int, test: str, seconds: int, connections: int = 64) -> str:
-    """Run wrk once and return what it printed."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(script(test))
-        file.flush()
-        target = WORKLOADS[test.partition("+")[0]].call.target
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", file.name]
-        done = subprocess.run(
-            pinned([*command, f"http://127.0.0.1:{port}{target}"], 1), capture_output=True, text=True, check=True
-        )
-    return done.stdout
+def warm_up(port: int, call: Call, requests: int = WARM_UP) -> None:
+    """Some hundred requests over one connection, so that the interpreter has specialised the code they run."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        for _ in range(requests):
+            exchange(connection, call)
+    finally:
+        connection.close()
 
 
 def measure(pid: int, port: int, test: str, seconds: int, *, warm: bool) -> Sample:
-    """Load for some seconds and divide the tree's CPU time by the requests it completed; `warm` up for one before."""
-    if warm:
-        load(port, test, 1)
+    """Load for some seconds and divide the tree's CPU time by the requests it completed; `warm` it up before."""
+    with failing_as(test):
+        if warm:
+            warm_up(port, call_of(test))
+        return measure_call(pid, port, call_of(test), seconds)
+
+
+def measure_call(pid: int, port: int, call: Call, seconds: int) -> Sample:
+    """The same for any request, without a warm-up."""
     before = snapshot(pid)
-    said = load(port, test, seconds)
+    heard = load(port, call, seconds)
     spent = between(before, snapshot(pid))
-    if bad := re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", said):
-        raise PeerFailed(f"{test} under load: {bad[0]}")
-    found = re.search(r"(\d+) requests in", said)
-    rate = re.search(r"Requests/sec: +([\d.]+)", said)
-    if found is None or rate is None or int(found[1]) == 0:
-        raise PeerFailed(f"{test}: wrk completed nothing:\n{said}")
-    return Sample(spent / int(found[1]) / 1000, float(rate[1]), latency(said, "50%"), latency(said, "99%"))
-
-
-def latency(said: str, percentile: str) -> float:
-    """One line of wrk's latency distribution, in milliseconds."""
-    found = re.search(rf"^ +{percentile} +([\d.]+)(us|ms|s)$", said, re.MULTILINE)
-    return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]] if found else float("nan")
-
-
-# --- the CPU time of a process tree --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Nanoseconds of one process: by thread, and as its stat line counts them."""
-
-    threads: dict[str, int]
-    total: int
-
-
-def tree(pid: int) -> list[int]:
-    """The process and all its descendants."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found = [pid]
-    for process in found:
-        found += children.get(process, [])
-    return found
-
-
-def snapshot(pid: int) -> dict[int, Spent]:
-    """What every process of the tree has spent so far."""
-    found: dict[int, Spent] = {}
-    for process in tree(pid):
-        with contextlib.suppress(OSError):
-            folder = Path(f"/proc/{process}")
-            threads = {}
-            for task in (folder / "task").iterdir():
-                with contextlib.suppress(OSError):
-                    threads[task.name] = int((task / "schedstat").read_text().split()[0])
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            found[process] = Spent(threads, (int(fields[11]) + int(fields[12])) * TICK)
-    return found
-
-
-def between(before: dict[int, Spent], after: dict[int, Spent]) -> int:
-    """Nanoseconds spent by the tree between two snapshots."""
-    total = 0
-    for process, now in after.items():
-        then = before.get(process, Spent({}, 0))
-        if then.threads.keys() <= now.threads.keys():
-            total += sum(spent - then.threads.get(task, 0) for task, spent in now.threads.items())
-        else:
-            total += now.total - then.total
-    return total
-
-
-def memory_mib(pid: int) -> float:
-    """Proportional set size of the tree, in MiB."""
-    kib = 0
-    for process in tree(pid):
-        with contextlib.suppress(OSError):
-            found = re.search(r"^Pss: +(\d+)", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE)
-            kib += int(found[1]) if found else 0
-    return kib / 1024
+    return Sample(spent / heard.requests / 1000, heard.rps, heard.p50_ms, heard.p99_ms)

@@ -1,136 +1,84 @@
-"""The table: medians and spread of one run, ratios within it, and the targets they are held against."""
+"""The tables of one run as Markdown."""
 
 from __future__ import annotations
 
-import os
-import platform
-import re
+import math
 import statistics
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks.measure import Sample
 from benchmarks.peers import PEERS
+from benchmarks.results import Results
+from benchmarks.targets import verdicts
+from benchmarks.workloads import WORKLOADS, extra
 
+Cell = Callable[[Results, str, str], str]
 
-@dataclass
-class Results:
-    """Everything one run found: samples by peer and test, memory by peer, and who is out with the reason."""
+ALONE = ("start ms", "import ms", "start RSS MiB", "start PSS MiB", "loaded PSS MiB", "1,000 routes s")
+IDLE = ("idle connection KiB", "idle WebSocket KiB", "ping p99 ms")
+SPREAD = ("half load p99 ms", "half load rps", "half load us")
 
-    python: str
-    rounds: int
-    seconds: int
-    tests: list[str]
-    samples: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
-    memory: dict[str, float] = field(default_factory=dict)
-    out: dict[str, str] = field(default_factory=dict)
-
-    def cpu(self, peer: str, test: str) -> float | None:
-        """Median CPU microseconds a request."""
-        found = self.samples.get(peer, {}).get(test)
-        return statistics.median(sample.cpu_us for sample in found) if found else None
-
-    def ratio(self, peer: str, test: str, other: str, base: str) -> tuple[float, float] | None:
-        """How many times `other`'s `base` this costs: the median of the rounds, and best round against best round.
-
-        Each round is compared with itself, because a slow minute of a shared machine makes both sides slow.
-        """
-        ours = [sample.cpu_us for sample in self.samples.get(peer, {}).get(test, ())]
-        theirs = [sample.cpu_us for sample in self.samples.get(other, {}).get(base, ())]
-        if not ours or not theirs:
-            return None
-        return statistics.median(a / b for a, b in zip(ours, theirs, strict=False)), min(ours) / min(theirs)
-
-    def as_json(self) -> dict[str, Any]:
-        """Every sample, for whoever wants to look closer."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Target:
-    """Ketch's `test` may cost at most `most` times `other`'s `base`."""
-
-    test: str
-    other: str
-    base: str
-    most: float
-
-
-TARGETS = (
-    Target("T1", "uvicorn", "T1", 1.35),
-    Target("T3", "uvicorn", "T1", 1.35),
-    Target("T4", "uvicorn", "T1", 1.6),
-    Target("T3", "fastapi", "T3", 1 / 3),
-    Target("T4", "fastapi", "T4", 1 / 3),
-)
-
-
-def verdicts(results: Results) -> Iterator[tuple[str, bool]]:
-    """Each target this run can judge: a sentence, and whether it was reached."""
-    for target in TARGETS:
-        found = results.ratio("ketch", target.test, target.other, target.base)
-        if found is not None:
-            middle, best = found
-            reached = middle <= target.most
-            yield (
-                f"{target.test} is {middle:.2f} x {target.other}'s {target.base} (best rounds {best:.2f}; "
-                f"at most {target.most:.2f}): {'reached' if reached else 'MISSED'}",
-                reached,
-            )
+HOW = """\
+Made by `./dev bench`. CPU time per request of the whole server process tree (user and system), one worker,
+one core for the server and another for the load, keep-alive on loopback, no access log. Peers are interleaved, one
+under load at a time; medians, with the lowest and highest round. Only ratios within a run mean anything, because
+machines are shared; each round is compared with itself. Every peer answered every request rightly and refused the bad ones."""
 
 
 def markdown(results: Results) -> str:
     """The whole report."""
-    parts = [
-        "# Benchmarks",
-        "",
-        "Made by `./dev bench`. CPU time per request of the whole server process tree (user and system), one worker,",
-        "one core for the server and another for `wrk -t1 -c64`, keep-alive on loopback, no access log. Peers are",
-        "interleaved, one under load at a time; medians, with the lowest and highest round. Only ratios within a run",
-        "mean anything, because the machine is shared; each round is compared with itself.",
-        "",
-        f"{machine()}, CPython {results.python}, {results.rounds} rounds of {results.seconds} s.",
-        "",
-        "## CPU microseconds per request",
-        "",
-        *table(results, cpu_cell, extra="MiB"),
-        "",
-        "## Ratio to bare uvicorn's T1, and to the best of each column",
-        "",
-        *table(results, ratio_cell),
-        "",
-        "## Requests a second, p50 / p99 in ms",
-        "",
-        *table(results, rate_cell),
-    ]
-    judged = [f"- {sentence}" for sentence, _ in verdicts(results)]
-    if judged:
-        parts += ["", "## Targets for Ketch", "", *judged]
-    if results.out:
-        reasons = (f"- {name}: {re.sub(chr(10), ' ', reason)[:300]}" for name, reason in results.out.items())
-        parts += ["", "## Out of the table", "", *reasons]
-    return "\n".join(parts) + "\n"
+    plain = [test for test in results.tests if not extra(test)]
+    varied = [test for test in results.tests if extra(test)]
+    parts = ["# Benchmarks", "", HOW, "", conditions(results)]
+    if plain and results.samples:
+        parts += section("CPU microseconds per request", table(results, plain, cpu_cell))
+        parts += section("Ratio to nginx's T1, and to the best peer of each column", table(results, plain, ratio_cell))
+    if varied and results.samples:
+        parts += section("With browser headers, awaiting once, plain functions", table(results, varied, cpu_cell))
+    if plain and results.samples:
+        parts += section("Requests a second, p50 / p99 in ms", table(results, plain, rate_cell))
+    for title, names in (("Before and after the load", ALONE), ("10,000 idle clients", IDLE), ("Half load", SPREAD)):
+        parts += section(title, figures_table(results, names))
+    parts += section("Several workers", several_workers(results))
+    marks = {True: "reached", False: "MISSED"}
+    parts += section("Targets for Ketch", (f"- {found.text}: {marks[found.reached]}" for found in verdicts(results)))
+    parts += section(
+        "Versions", (f"- {PEERS[name].title}: {', '.join(found)}" for name, found in results.versions.items())
+    )
+    reasons = (f"- {name}: {' '.join(reason.split())[:300]}" for name, reason in results.out.items())
+    return "\n".join([*parts, *section("Out of the table", reasons)]) + "\n"
 
 
-def machine() -> str:
-    """The processor and how many cores this run might use."""
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    name = model[1].strip() if model else platform.machine()
-    return f"{name}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release()}"
+def conditions(results: Results) -> str:
+    """Where, when and with what."""
+    when = f"{results.date}: " if results.date else ""
+    return (
+        f"{when}{results.machine}, CPython {results.python}, {results.generator}, "
+        f"{results.rounds} rounds of {results.seconds} s."
+    )
 
 
-def table(results: Results, cell: Any, extra: str = "") -> Iterator[str]:
-    """A Markdown table of peers by tests, the cheapest first."""
-    tests = results.tests
-    yield "| peer | " + " | ".join(tests) + (f" | {extra} |" if extra else " |")
-    yield "|---|" + "--:|" * (len(tests) + bool(extra))
-    for name in sorted(results.samples, key=lambda peer: results.cpu(peer, tests[0]) or 1e9):
-        cells = [cell(results, name, test) for test in tests]
-        if extra:
-            cells.append(f"{results.memory[name]:.0f}" if name in results.memory else "")
-        yield f"| {PEERS[name].title} | " + " | ".join(cells) + " |"
+def section(title: str, lines: Iterator[str]) -> list[str]:
+    """A heading and its lines; nothing where there are no lines."""
+    found = list(lines)
+    return ["", f"## {title}", "", *found] if found else []
+
+
+def table(results: Results, tests: Sequence[str], cell: Cell) -> Iterator[str]:
+    """A table of peers by tests, the cheapest first; what it cannot do is left blank."""
+    titles = [f"{test} {WORKLOADS[test].title}" if test in WORKLOADS else test for test in tests]
+    yield "| peer | " + " | ".join(titles) + " |"
+    yield "|---|" + "--:|" * len(tests)
+    for name in ordered(results, tests):
+        yield f"| {PEERS[name].title} | " + " | ".join(cell(results, name, test) for test in tests) + " |"
+
+
+def ordered(results: Results, tests: Sequence[str]) -> list[str]:
+    """The peers that have any of these tests, by the first test they have."""
+
+    def place(name: str) -> tuple[float, ...]:
+        return tuple(results.cpu(name, test) or math.inf for test in tests)
+
+    return sorted((name for name in results.samples if min(place(name)) < math.inf), key=place)
 
 
 def cpu_cell(results: Results, peer: str, test: str) -> str:
@@ -139,11 +87,9 @@ def cpu_cell(results: Results, peer: str, test: str) -> str:
 
 
 def ratio_cell(results: Results, peer: str, test: str) -> str:
-    if results.cpu(peer, test) is None:
-        return ""
-    cheapest = min(results.samples, key=lambda name: results.cpu(name, test) or 1e9)
-    pairs = (results.ratio(peer, test, "uvicorn", "T1"), results.ratio(peer, test, cheapest, test))
-    return ", ".join(f"{pair[0]:.2f}" if pair else "-" for pair in pairs)
+    best = results.best(test)
+    pairs = (results.ratio(peer, test, "nginx", "T1"), results.ratio(peer, test, best or "", test))
+    return ", ".join(f"{pair[0]:.2f}" if pair else "-" for pair in pairs) if any(pairs) else ""
 
 
 def rate_cell(results: Results, peer: str, test: str) -> str:
@@ -152,3 +98,30 @@ def rate_cell(results: Results, peer: str, test: str) -> str:
         return ""
     rps, p50, p99 = (statistics.median(getattr(s, key) for s in found) for key in ("rps", "p50_ms", "p99_ms"))
     return f"{rps:,.0f}, {p50:.1f} / {p99:.1f}"
+
+
+def figures_table(results: Results, names: Sequence[str]) -> Iterator[str]:
+    """A table of peers by figures, in the order of the peers' list; only columns and rows that hold something."""
+    columns = [name for name in names if any(name in found for found in results.figures.values())]
+    rows = [peer for peer in PEERS if any(results.figure(peer, name) is not None for name in columns)]
+    if columns and rows:
+        yield "| peer | " + " | ".join(columns) + " |"
+        yield "|---|" + "--:|" * len(columns)
+    for peer in rows:
+        yield f"| {PEERS[peer].title} | " + " | ".join(figure_cell(results, peer, name) for name in columns) + " |"
+
+
+def figure_cell(results: Results, peer: str, name: str) -> str:
+    found = results.figures.get(peer, {}).get(name)
+    if not found:
+        return ""
+    if len(found) == 1:
+        return f"{found[0]:,.4g}"
+    return f"{statistics.median(found):,.4g} ({min(found):,.4g} to {max(found):,.4g})"
+
+
+def several_workers(results: Results) -> Iterator[str]:
+    """One line a figure; only Ketch has them."""
+    for name in results.figures.get("ketch", {}):
+        if "workers" in name:
+            yield f"- {name}: {figure_cell(results, 'ketch', name)}"

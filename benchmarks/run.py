@@ -1,36 +1,45 @@
 """The peers side by side, interleaved, in one run: `./dev bench [PEERS=a,b] [TESTS=T1,T3+headers] [ROUNDS=3]`.
 
-Further settings: SECONDS=3 (a load), PYTHON=3.13 (every peer's interpreter), OUTPUT=file.md, STRICT=1 (exit code 1 if a
-target is missed). Names of peers and tests: `./dev bench LIST=1`. Needs wrk (Debian: apt install wrk).
+Without PEERS, TESTS and PARTS everything is measured and the committed results are replaced (about eleven minutes,
+after the environments were made once). Otherwise a part of it, in about a minute, written to `.bench/last/`.
+
+    PEERS=django-bolt,nginx   TESTS=T1,T4+await   PARTS=load,alone,idle,workers,tail   names: ./dev bench LIST=1
+    ROUNDS=2  SECONDS=2 (a load)  PYTHON=3.13 (every peer's interpreter)  PUBLISH=1 or 0  STRICT=1 (exit 1 on a miss)
+    PREPARE=1 only makes the environments
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import platform
+import datetime
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.measure import PeerFailed, measure, memory_mib, running  # noqa: E402
-from benchmarks.peers import PEERS, Peer, interpreter, prepare  # noqa: E402
-from benchmarks.report import Results, markdown, verdicts  # noqa: E402
-from benchmarks.workloads import WORKLOADS  # noqa: E402
+from benchmarks.environments import CannotPrepare, interpreter, prepare, version_of
+from benchmarks.parts import alone_part, idle_part, load_part, tail_part, workers_part
+from benchmarks.peers import PEERS, Peer
+from benchmarks.places import FOLDER
+from benchmarks.publish import publish, write
+from benchmarks.report import markdown
+from benchmarks.results import Results, machine
+from benchmarks.targets import verdicts
+from benchmarks.workloads import EXTRAS, WORKLOADS, base, extra
 
+# In this order: what wants a quiet machine first; the half load needs the load's rates.
+PARTS = {"alone": alone_part, "load": load_part, "tail": tail_part, "workers": workers_part, "idle": idle_part}
 DEFAULTS = {
-    "PEERS": ",".join(PEERS),
-    "TESTS": ",".join(WORKLOADS),
-    "ROUNDS": "3",
-    "SECONDS": "3",
+    "PEERS": "",
+    "TESTS": "",
+    "PARTS": "",
+    "ROUNDS": "2",
+    "SECONDS": "2",
     "PYTHON": "",
-    "OUTPUT": str(HERE / "results.md"),
+    "PUBLISH": "",
     "STRICT": "",
     "LIST": "",
+    "PREPARE": "",
 }
 
 
@@ -42,79 +51,101 @@ def settings(arguments: list[str]) -> dict[str, str]:
         if name.upper() not in DEFAULTS or not equals:
             sys.exit(f"{argument!r}: expected one of {', '.join(f'{name}=' for name in DEFAULTS)}\n\n{__doc__}")
         found[name.upper()] = value
+    for name in ("ROUNDS", "SECONDS"):
+        if not found[name].isdigit() or int(found[name]) < 1:
+            sys.exit(f"{name}={found[name]!r}: a whole number from 1")
     return found
 
 
 def chosen(text: str, known: list[str], what: str) -> list[str]:
-    """The names in a comma list, each known (a test may carry `+headers`)."""
+    """The names in a comma list, each known."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        base, plus, extra = name.partition("+")
-        if base not in known or (plus and (what != "test" or extra != "headers")):
+        if name not in known:
             sys.exit(f"no {what} named {name!r}; there are {', '.join(known)}")
     return names
 
 
-def rounds(peers: dict[str, int], results: Results) -> None:
-    """Load one peer at a time, test by test, round after round, so that a slow minute of the machine hits them all."""
-    for number in range(results.rounds):
-        print(f"round {number + 1} of {results.rounds}", file=sys.stderr, flush=True)
-        for test in results.tests:
-            names = [name for name in peers if test.partition("+")[0] in PEERS[name].tests]
-            turn = number % len(names) if names else 0
-            for name in names[turn:] + names[:turn]:
-                if name not in results.out:
-                    one_load(PEERS[name], peers[name], test, results, warm=number == 0)
+def tests_of(text: str) -> list[str]:
+    """The tests in a comma list: workloads, perhaps with a suffix."""
+    names = [name.strip().replace("t", "T", 1) if name.strip()[:1] == "t" else name.strip() for name in text.split(",")]
+    for name in names:
+        if name and (base(name) not in WORKLOADS or extra(name) not in ("", *EXTRAS)):
+            sys.exit(f"no test named {name!r}; there are {', '.join(WORKLOADS)}, each also with +{', +'.join(EXTRAS)}")
+    return [name for name in names if name]
 
 
-def one_load(peer: Peer, pid: int, test: str, results: Results, *, warm: bool) -> None:
-    """One sample; a peer that fails under load is out with everything it had."""
-    try:
-        sample = measure(pid, peer.port, test, results.seconds, warm=warm)
-    except PeerFailed as exc:
-        leave_out(peer, exc, results)
-        return
-    results.samples.setdefault(peer.name, {}).setdefault(test, []).append(sample)
-    print(f"  {peer.name:12} {test:12} {sample.cpu_us:8.1f} us  {sample.rps:8.0f}/s", file=sys.stderr, flush=True)
+def all_tests(peers: list[Peer]) -> list[str]:
+    """What a run measures that was not asked for tests by name."""
+    every = [*WORKLOADS, *(f"{name}+{suffix}" for suffix in EXTRAS for name in WORKLOADS)]
+    return [test for test in every if any(peer.measured(test, asked=False) for peer in peers)]
 
 
-def leave_out(peer: Peer, reason: Exception, results: Results) -> None:
-    """Note why a peer is out of the table."""
-    print(f"{peer.name} is out: {reason}", file=sys.stderr, flush=True)
-    results.out[peer.name] = str(reason)
-    results.samples.pop(peer.name, None)
+def names() -> str:
+    """Everything that can be asked for."""
+    suffixes = ", ".join(f"+{suffix}" for suffix in EXTRAS)
+    return f"peers: {', '.join(PEERS)}\ntests: {', '.join(WORKLOADS)}, also with {suffixes}\nparts: {', '.join(PARTS)}"
 
 
 def main() -> None:
     given = settings(sys.argv[1:])
     if given["LIST"]:
-        sys.exit(f"peers: {', '.join(PEERS)}\ntests: {', '.join(WORKLOADS)}, each also as T1+headers")
-    for needed in ("wrk", "taskset"):
-        if shutil.which(needed) is None:
-            sys.exit(f"{needed} is not installed (Debian: apt install wrk util-linux)")
-    peers = [PEERS[name] for name in chosen(given["PEERS"], list(PEERS), "peer")]
-    tests = chosen(given["TESTS"].replace("t", "T"), list(WORKLOADS), "test")
+        sys.exit(names())
+    whole = not (given["PEERS"] or given["TESTS"] or given["PARTS"])
+    peers = [PEERS[name] for name in chosen(given["PEERS"], list(PEERS), "peer")] or list(PEERS.values())
+    tests = tests_of(given["TESTS"]) or all_tests(peers)
+    parts = chosen(given["PARTS"], list(PARTS), "part") or (list(PARTS) if whole else ["load"])
     python = interpreter(given["PYTHON"])
-    version = subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout.split()[-1]
-    results = Results(version or platform.python_version(), int(given["ROUNDS"]), int(given["SECONDS"]), tests)
-    ready = {peer.name: path for peer in peers if (path := prepare(peer, python))}
-    with contextlib.ExitStack() as stack:
-        started = {}
-        for name, path in ready.items():
-            asked = [test for test in tests if test.partition("+")[0] in PEERS[name].tests]
-            try:
-                started[name] = stack.enter_context(running(PEERS[name], path, asked))
-            except (PeerFailed, OSError) as exc:
-                leave_out(PEERS[name], exc, results)
-        rounds(started, results)
-        results.memory = {name: memory_mib(pid) for name, pid in started.items()}
-    text = markdown(results)
-    output = Path(given["OUTPUT"])
-    output.write_text(text, "utf-8")
-    output.with_suffix(".json").write_text(json.dumps(results.as_json(), indent=1) + "\n", "utf-8")
-    print(text)
-    if given["STRICT"] and not all(reached for _, reached in verdicts(results)):
+    results = Results(version_of(python), int(given["ROUNDS"]), int(given["SECONDS"]), tests, machine())
+    results.date = datetime.datetime.now(datetime.UTC).strftime("%d %B %Y")
+    if shutil.which("wrk") is None:
+        results.generator = "our own generator with 64 connections (slower than wrk)"
+        say("WARNING: wrk is not installed (Debian: apt install wrk); our own generator is slower")
+    programs = prepared(peers, python, results)
+    if given["PREPARE"]:
+        return
+    for name in sorted(parts, key=list(PARTS).index):
+        say(f"--- {name}")
+        PARTS[name](programs, results, asked=bool(given["TESTS"]))
+    finish(results, given, whole=whole)
+
+
+def prepared(peers: list[Peer], python: str, results: Results) -> dict[str, str]:
+    """The peers that can be measured here, each with its program."""
+    found: dict[str, str] = {}
+    for peer in peers:
+        try:
+            found[peer.name] = prepare(peer, python)
+        except CannotPrepare as exc:
+            results.leave_out(peer.name, exc)
+            say(f"{peer.name} is left out: {exc}")
+        else:
+            results.versions[peer.name] = [line for line in peer.requires if not line.startswith("<")] or versions(peer)
+    return found
+
+
+def versions(peer: Peer) -> list[str]:
+    """What a peer that is no package says of itself."""
+    import subprocess
+
+    path = shutil.which(peer.name) or shutil.which(peer.name, path="/usr/sbin:/sbin:/usr/local/sbin")
+    return [subprocess.run([path, "-v"], capture_output=True, text=True).stderr.strip()] if path else []
+
+
+def finish(results: Results, given: dict[str, str], *, whole: bool) -> None:
+    """Write, show, judge."""
+    if given["PUBLISH"] == "1" or (whole and given["PUBLISH"] != "0"):
+        publish(results)
+    else:
+        write(results, FOLDER / "last")
+    print(markdown(results))
+    if given["STRICT"] and not all(found.reached for found in verdicts(results)):
         sys.exit(1)
+
+
+def say(text: str) -> None:
+    """One line to the person who waits."""
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

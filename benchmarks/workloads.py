@@ -2,6 +2,10 @@
 
 Standard library only, so that the harness runs anywhere and the checks are the same for every peer.
 A peer that answers one of these wrongly, or accepts one of the bad requests, is out of the table.
+
+A test is a workload, or one with a suffix: `T1+headers` sends ten headers as a browser does; `T1+await` asks the twin
+whose handler awaits once (really suspends), `T3+def` the twin whose handler is a plain function in a thread,
+`T3+inline` one that runs on the loop. Twins stand in the same application, under a path of their own.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ def _plaintext(answer: Answer) -> bool:
 
 
 def _json(answer: Answer) -> bool:
-    return _typed(answer, "application/json") and answer.json() == {"message": "Hello, World!"}
+    return _typed(answer, "application/json") and bool(answer.json() == {"message": "Hello, World!"})
 
 
 def _item(answer: Answer) -> bool:
@@ -79,14 +83,14 @@ def _item(answer: Answer) -> bool:
         "in_stock": True,
         "tags": ["a", "b", "c"],
     }
-    return _typed(answer, "application/json") and answer.json() == expected
+    return _typed(answer, "application/json") and bool(answer.json() == expected)
 
 
 def _order(answer: Answer) -> bool:
     if not _typed(answer, "application/json"):
         return False
     got = answer.json()
-    return abs(got.pop("total", 0) - ORDER_TOTAL) < 1e-9 and got == ORDER
+    return abs(got.pop("total", 0) - ORDER_TOTAL) < 1e-9 and bool(got == ORDER)
 
 
 def _list(answer: Answer) -> bool:
@@ -103,7 +107,7 @@ def _list(answer: Answer) -> bool:
         }
         for n in range(100)
     ]
-    return answer.json() == expected
+    return bool(answer.json() == expected)
 
 
 def _order_call(change: Callable[[dict[str, Any]], None] | None = None, raw: bytes | None = None) -> Call:
@@ -149,6 +153,9 @@ WORKLOADS: dict[str, Workload] = {
     )
 }
 
+TWINS = {"await": "/await", "def": "/def", "inline": "/inline"}
+EXTRAS = ("headers", *TWINS)
+
 # Ten headers as a browser sends them on every request (`+headers`).
 BROWSER_HEADERS: tuple[tuple[str, str], ...] = (
     ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
@@ -162,3 +169,29 @@ BROWSER_HEADERS: tuple[tuple[str, str], ...] = (
     ("sec-fetch-site", "none"),
     ("cookie", "theme=dark; session=d0c5a9e1f7b34c1d8e2a6b90"),
 )
+
+
+def base(test: str) -> str:
+    """The workload of a test: "T1" of "T1+headers"."""
+    return test.partition("+")[0]
+
+
+def extra(test: str) -> str:
+    """The suffix of a test: "headers" of "T1+headers", "" of "T1"."""
+    return test.partition("+")[2]
+
+
+def call_of(test: str) -> Call:
+    """The request that a test sends."""
+    return varied(WORKLOADS[base(test)].call, extra(test))
+
+
+def refused_of(test: str) -> tuple[Call, ...]:
+    """The requests that a test's handler must refuse."""
+    return tuple(varied(call, extra(test)) for call in WORKLOADS[base(test)].refused)
+
+
+def varied(call: Call, suffix: str) -> Call:
+    """The call with a suffix applied."""
+    headers = (*call.headers, *BROWSER_HEADERS) if suffix == "headers" else call.headers
+    return Call(call.method, TWINS.get(suffix, "") + call.target, call.body, headers)

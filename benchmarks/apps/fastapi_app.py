@@ -107,3 +107,25 @@ async def place(order: NewOrder) -> Order:
 @app.get("/list")
 async def products() -> list[Product]:
     return PRODUCTS
+
+
+# T3 and T4 by plain functions, in FastAPI's thread pool.
+
+
+@app.get("/def/items/{item_id}")
+def plain_item(item_id: int, q: str, limit: Annotated[int, Query(ge=1, le=1000)]) -> Item:
+    return Item(
+        item_id=item_id,
+        q=q,
+        limit=limit,
+        name=f"Item {item_id}",
+        price=item_id + 0.5,
+        in_stock=True,
+        tags=["a", "b", "c"],
+    )
+
+
+@app.post("/def/orders")
+def plain_place(order: NewOrder) -> Order:
+    total = sum(line.qty * line.price for line in order.items)
+    return Order(customer=order.customer, items=order.items, note=order.note, total=total)

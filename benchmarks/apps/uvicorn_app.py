@@ -16,3 +16,13 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         await send(START)
         await send(BODY)
+    elif scope["type"] == "websocket":
+        await echo(receive, send)
+
+
+async def echo(receive: Any, send: Any) -> None:
+    """For the measurement of idle WebSockets."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (event := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": event["text"]})
