@@ -25,7 +25,7 @@ class SessionStore(Protocol):
         """
 
     async def save(self, data: Mapping[str, Any], ticket: str | None, max_age: int) -> str:
-        """Keep a copy of `data`, which is JSON, for `max_age` seconds. Returns the ticket to send: the same or a new one.
+        """Keep a copy of `data`, which is JSON, for `max_age` seconds. Returns the ticket to send: the same or another.
 
         `ticket` is None for a new session, and after `request.session.renew()` (at a login), so that whoever knew the
         old ticket does not know the new one.
