@@ -34,7 +34,10 @@ class Server:
 
 UVICORN = ("uvicorn", f"{APPLICATION}:app", "--port", "{port}", "--no-access-log")
 HYPERCORN = ("hypercorn", f"{APPLICATION}:app", "-b", "127.0.0.1:{port}")
+NATIVE = ("tests.blackbox.native", f"{APPLICATION}:app", "{port}")
 SERVERS = (
+    Server("ketch", NATIVE),
+    Server("ketch-asgi", (*NATIVE, "asgi")),
     Server("uvicorn-h11-asyncio", (*UVICORN, "--http", "h11", "--loop", "asyncio", "--ws", "wsproto")),
     Server("uvicorn-httptools-uvloop", (*UVICORN, "--http", "httptools", "--loop", "uvloop", "--ws", "websockets")),
     Server("granian", ("granian", f"{APPLICATION}:app", "--interface", "asgi", "--port", "{port}")),

@@ -12,6 +12,7 @@ each connection twice a second whether its phase has lasted too long.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ketch.http.response import BODILESS
@@ -238,9 +239,11 @@ class Connection:
         server = self.server
         server.counters.requests += 1
         start = head.end
-        if head.upgrade and head.upgrade == b"websocket" and server.upgrade is not None:
+        if head.upgrade == b"websocket":
+            from ketch.server.websocket import upgrade
+
             self._phase = ANSWER
-            server.upgrade(self, head, data[start:])
+            upgrade(self, head, data[start:])
             return len(data)
         request = ServedRequest(self, head, server.limits)
         self.request = request
@@ -298,8 +301,9 @@ class Connection:
             server.note(request)
         self.request = None
         incoming, self.incoming = self.incoming, None
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(None)
+        gone, self._gone = self._gone, None
+        if gone is not None and not gone.done():
+            gone.set_result(None)
         if self.lost or self._phase == LINGER:
             return
         if incoming is not None and not incoming.done:
@@ -472,8 +476,7 @@ class Connection:
 
     def body_taken(self) -> None:
         """The reader has caught up."""
-        if self.incoming is None or not self.incoming.done:
-            self._resume_reading()
+        self._resume_reading()
 
     async def until_gone(self, request: ServedRequest) -> None:
         """Until the client has left or the response is complete."""
@@ -481,14 +484,7 @@ class Connection:
             return
         if self._gone is None:
             self._gone = self.server.loop.create_future()
-        gone = self._gone
-        try:
-            from asyncio import shield
-
-            await shield(gone)
-        finally:
-            if gone.done() and self._gone is gone:
-                self._gone = None
+        await asyncio.shield(self._gone)
 
     def _pause_reading(self) -> None:
         if not self._paused_reading and not self.lost:

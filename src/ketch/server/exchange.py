@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 async def answer(edge: Edge, request: ServedRequest) -> None:
     """One request to a Ketch application: what `Edge.__call__` is for other servers, with one write for an answer."""
     connection = request.connection
+    request.runtime = edge.runtime
     try:
         try:
             if connection.is_large(request):

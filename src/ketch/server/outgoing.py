@@ -102,13 +102,15 @@ class Outgoing:
         return int(values[0])
 
     def _framing(self, size: int | None) -> bytes:
+        if self._silent:  # the answer to a HEAD may leave out what only the body would tell
+            return b""
         message = self._start or {}
         self._trailers = bool(message.get("trailers", False)) and self._request.version == 11
         if size is not None and not self._trailers:
             self._left = size
             return b"content-length: %d\r\n" % size
         if self._request.version == 11:
-            self._chunked = not self._silent
+            self._chunked = True
             return b"transfer-encoding: chunked\r\n"
         self._connection.keep_alive = False
         return b""

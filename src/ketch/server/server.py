@@ -55,7 +55,6 @@ class Server:
         self.state: dict[str, Any] = {}
         self.limits = DEFAULT_LIMITS
         self.max_body = self.settings.max_body
-        self.upgrade: Callable[[Connection, Any, bytes], None] | None = None
         self.clock = Clock(self._sweep)
         self.loop: Any = None
         self._coroutine: Callable[[ServedRequest], Any]
@@ -145,6 +144,8 @@ class Server:
 
             words["ssl"] = make_context(self.settings)
         if listener.family == AF_UNIX:
+            if sys.version_info >= (3, 13):  # the file belongs to whoever opened the socket
+                words["cleanup_socket"] = False
             return await self.loop.create_unix_server(self.connection, sock=listener, **words)
         return await self.loop.create_server(self.connection, sock=listener, **words)
 
@@ -181,6 +182,7 @@ class Server:
             if type(runtime.edge) is Edge:
                 edge = runtime.edge
                 self._prepare()
+                self.template["app"] = app
                 self._coroutine = lambda request: answer(edge, request)
             else:
                 self._serve_by_asgi(runtime.edge)
