@@ -5,15 +5,16 @@ from __future__ import annotations
 import collections.abc
 import types
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from ketch.binding.conform import Conform, conformer
-from ketch.binding.exact import exactness
+from ketch.binding.exact import Exact, exactness
 from ketch.binding.hints import hint_html, hint_tuple
 from ketch.binding.results import ResultPlan
-from ketch.http.defaults import base_headers
+from ketch.http.defaults import Base, base_headers
 from ketch.http.page import Template
 from ketch.http.response import Response
 from ketch.http.stream import EventSourceResponse, JSONLinesResponse
@@ -70,7 +71,14 @@ def _json(plan: ResultPlan) -> Render:
     if _only_pydantic(shape):
         return _pydantic_json(plan, shape)
     conform, encode, status = conformer(shape), _ENCODE, plan.status
-    exact = exactness(shape, conform) if conform is not None else None
+    exact: Exact | None = None
+
+    def ready(compiled: Exact) -> None:
+        nonlocal exact
+        exact = compiled
+
+    if conform is not None:
+        exact = exactness(shape, conform, ready)
     base = JSON if status not in (204, 304) else EMPTY_BASE
 
     def render(result: Any, request: Any) -> Response:
@@ -91,8 +99,12 @@ def _json(plan: ResultPlan) -> Render:
 
 def _coded(codec: Any, value: Any, status: int) -> Response:
     """In the codec that Accept asked for. A cache must not give it to who did not ask (RFC 9110, 12.5.5)."""
-    base = base_headers(codec.media_type.encode())
-    return Response.rendered(codec.encode(value), status, (*base, (b"vary", b"accept")))
+    return Response.rendered(codec.encode(value), status, _coded_base(codec.media_type))
+
+
+@lru_cache(maxsize=64)
+def _coded_base(media_type: str) -> Base:
+    return Base((*base_headers(media_type.encode()), (b"vary", b"accept")))
 
 
 def _mismatch(plan: ResultPlan, result: Any, error: Exception) -> Response:

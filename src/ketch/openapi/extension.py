@@ -17,6 +17,7 @@ from ketch.http.request import Request
 from ketch.http.response import HTMLResponse, Response
 from ketch.http.threads import in_thread
 from ketch.kernel.errors import SetupError
+from ketch.kernel.garbage import uncollected
 
 if TYPE_CHECKING:
     from ketch.openapi.assets import Assets
@@ -123,8 +124,9 @@ class OpenAPI:
         from ketch.openapi.document import build
         from ketch.openapi.operation import Info
 
-        info = self.info() if callable(self.info) else self.info
-        return build(info or Info(), self.operations() if self.operations is not None else ())
+        with uncollected():
+            info = self.info() if callable(self.info) else self.info
+            return build(info or Info(), self.operations() if self.operations is not None else ())
 
     def encoded(self, root_path: str = "") -> Encoded:
         """The document as JSON for clients that reach the application under `root_path`. Built once."""
