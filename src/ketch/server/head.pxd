@@ -16,6 +16,10 @@ cdef class HeadLimits:
     cdef readonly Py_ssize_t url
 
 
+# It holds bytes and nothing that could lead back to it, so the collector of cycles need not know it.
+@cython.final
+@cython.no_gc
+@cython.freelist(8)
 cdef class Head:
     cdef readonly str method
     cdef readonly bytes raw_path
@@ -35,13 +39,17 @@ cdef class Head:
     cdef list _headers
     cdef bytes _lower
     cdef bytes _absolute
-    cdef dict _deciding
+    cdef bytes _length
+    cdef bytes _coding
+    cdef bytes _connection
+    cdef bytes _expect
+    cdef bytes _upgrade
     cdef int _repeated
 
-    @cython.locals(made=list, lines=list, line=bytes, name=bytes, value=bytes)
+    @cython.locals(made=list)
     cpdef list headers(self)
 
-    @cython.locals(at=Py_ssize_t, lower=bytes)
+    @cython.locals(at=Py_ssize_t, end=Py_ssize_t, text='const unsigned char*')
     cpdef header(self, bytes name)
 
 
@@ -54,21 +62,23 @@ cdef Py_ssize_t _begin(bytes data, Py_ssize_t start) except -2
 cpdef scan_by_pattern(Head head, bytes data, Py_ssize_t first, HeadLimits limits)
 
 @cython.locals(at=Py_ssize_t, begin=Py_ssize_t, colon=Py_ssize_t, value=Py_ssize_t, until=Py_ssize_t, kind=int)
-cpdef scan_by_loops(Head head, bytes data, Py_ssize_t first, HeadLimits limits)
+cpdef scan_by_loops(Head head, const unsigned char* data, Py_ssize_t first, HeadLimits limits)
 
-@cython.locals(at=Py_ssize_t, target=Py_ssize_t, path_end=Py_ssize_t, version=bytes)
-cdef Py_ssize_t _scan_line(Head head, bytes data, Py_ssize_t first, HeadLimits limits) except -1
+@cython.locals(at=Py_ssize_t, target=Py_ssize_t, path_end=Py_ssize_t, method=bytes, version=bytes)
+cdef Py_ssize_t _scan_line(Head head, const unsigned char* data, Py_ssize_t first, HeadLimits limits) except -1
 
 @cython.locals(suspect=bytes, place=Py_ssize_t)
-cdef int _kind_of(bytes data, Py_ssize_t begin, Py_ssize_t size) except -1
+cdef int _kind_of(const unsigned char* data, Py_ssize_t begin, Py_ssize_t size) except -1
 
-cdef _set_method(Head head, bytes method)
+@cython.locals(found=list, at=Py_ssize_t, begin=Py_ssize_t, until=Py_ssize_t, name=bytes)
+cpdef list _list_by_loops(const unsigned char* data, Py_ssize_t fields, Py_ssize_t stop)
+
 @cython.locals(before=bytes)
 cdef _collect(Head head, int kind, bytes value)
 @cython.locals(host=bytes)
 cdef _settle(Head head)
-cdef _settle_framing(Head head, dict deciding)
+cdef _settle_framing(Head head, bytes length, bytes coding)
 cdef _settle_connection(Head head, bytes options)
 
-@cython.locals(rest=bytes)
+@cython.locals(size=Py_ssize_t, at=Py_ssize_t)
 cpdef bint valid_host(bytes host) except -1

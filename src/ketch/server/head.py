@@ -65,6 +65,7 @@ _TOKEN = _table(*_NAME_BYTES, *b"!#$%&'*+-.^_`|~")
 # Visible ASCII but "#", which never travels, and "?", which ends the path. RFC 3986 allows fewer; browsers send these.
 _PATH = _table(*[byte for byte in range(0x21, 0x7F) if byte not in b"#?"])
 _QUERY = _table(*[byte for byte in range(0x21, 0x7F) if byte not in b"#"])
+_HOST_BYTES = _table(*_NAME_BYTES, *b"-._")
 # RFC 9110, section 5.5: no control bytes but the tab
 _VALUE = _table(*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100))
 
@@ -87,7 +88,7 @@ _DECIDING = {
     b"expect": _EXPECT,
     b"upgrade": _UPGRADE,
 }
-_NEEDLES = [(b"\n" + name + b":", kind) for name, kind in _DECIDING.items()]
+_FIND_DECIDING = re.compile(rb"\n(" + b"|".join(_DECIDING) + rb"):[ \t]*+([^\r]*+)").findall
 # No two of them are of one length, so the length says which one a name might be.
 _BY_LENGTH = {len(name): (name, kind) for name, kind in _DECIDING.items()}
 _SUSPECTS = [_BY_LENGTH.get(length, (b"", 0))[0] for length in range(18)]
@@ -95,16 +96,15 @@ _KINDS = [_BY_LENGTH.get(length, (b"", 0))[1] for length in range(18)]
 _REPEATED = {_HOST: "Host", _LENGTH: "Content-Length", _CODING: "Transfer-Encoding", _EXPECT: "Expect"}
 
 _SPACES = b" \t"
-_HOST_BYTES = _NAME_BYTES + b"-._"
 
 _token = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _PATTERN = re.compile(
-    rb"([A-Z-]{1,32}+) (/[!\"$->@-~]*+)(\?[!\"$-~]*+)? HTTP/1\.([01])\r\n"
-    rb"((?:" + _token + rb":[\t -~\x80-\xff]*+\r\n)*+)\r\n"
+    rb"([A-Z-]{1,32}+) (/[!\"$->@-~]*+)(\?[!\"$-~]*+)? HTTP/1\.([01])"
+    rb"(\r\n(?:" + _token + rb":[\t -~\x80-\xff]*+\r\n)*+)\r\n"
 ).match
 _OTHER_METHOD = re.compile(rb"[A-Z][A-Z-]*").fullmatch
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/]+)(/.*)?", re.DOTALL).fullmatch
-_LITERAL = re.compile(rb"\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?").fullmatch
+_HOST_PATTERN = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?").fullmatch
 _VERSION = re.compile(rb" HTTP/[0-9]\.[0-9]\r\n").match
 _CODINGS = re.compile(
     rb"T(?:[ \t]*;[ \t]*T=T)*(?:[ \t]*,[ \t]*T(?:[ \t]*;[ \t]*T=T)*)*".replace(b"T", _token)
@@ -125,20 +125,24 @@ class Head:
     chunked: the body is chunked (`chunked.ChunkedBody`)
     expects_continue: the client waits for 100 (Continue) before it sends the body
     upgrade: protocols the client offers, lower case; b"" if none, or if Connection does not name it
-    host: of the Host field, or of an absolute target, which replaces it; None if HTTP/1.0 sent none
+    host: lower case, of the Host field or of an absolute target, which replaces it; None if HTTP/1.0 sent none
     count: field lines
     end: offset of the first byte after the head, in the data that was given
     """
 
     __slots__ = (
         "_absolute",
+        "_coding",
+        "_connection",
         "_data",
-        "_deciding",
+        "_expect",
         "_fields",
         "_headers",
+        "_length",
         "_lower",
         "_repeated",
         "_stop",
+        "_upgrade",
         "chunked",
         "count",
         "end",
@@ -172,8 +176,13 @@ class Head:
         self._headers: list[tuple[bytes, bytes]] | None = None
         self._lower: bytes | None = None
         self._absolute: bytes | None = None
-        self._deciding: dict[int, bytes] | None = None  # what the deciding fields but Host said
-        self._repeated = 0  # the first of them that was repeated and must not be
+        # What the deciding fields said, until `_settle` has decided; the first that was repeated and must not be.
+        self._length: bytes | None = None
+        self._coding: bytes | None = None
+        self._connection: bytes | None = None
+        self._expect: bytes | None = None
+        self._upgrade: bytes | None = None
+        self._repeated = 0
 
     def __repr__(self) -> str:
         return f"<Head {self.method} {self.raw_path.decode('ascii')} HTTP/{self.version / 10}>"
@@ -181,29 +190,26 @@ class Head:
     def headers(self) -> list[tuple[bytes, bytes]]:
         """All fields in the order sent, names in lower case, as ASGI wants them. Made once; do not change it."""
         if self._headers is None:
-            made = []
-            lines = self._data[self._fields : self._stop - 2].split(b"\r\n") if self.count else []
-            for line in lines:
-                name, _, value = line.partition(b":")
-                made.append((name.lower(), value.strip(_SPACES)))
-            if self._absolute is not None:
-                made = _with_host(made, self._absolute)
-            self._headers = made
+            if cython.compiled:
+                made = _list_by_loops(self._data, self._fields, self._stop)
+            else:
+                made = _list_by_lines(self._data, self._fields, self._stop)
+            self._headers = made if self._absolute is None else _with_host(made, self._absolute)
         return self._headers
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of the field `name` (lower case), without making the list; None if it was not sent."""
         if self._absolute is not None and name == b"host":
             return self._absolute
-        lower = self._lower
-        if lower is None:
+        text = self._data
+        if self._lower is None:
             # Two bytes early: the line end before a name belongs to what is looked for.
-            lower = self._lower = self._data[self._fields - 2 : self._stop].lower()
-        at = lower.find(b"\n" + name + b":")
+            self._lower = text[self._fields - 2 : self._stop].lower()
+        at = self._lower.find(b"\n" + name + b":")
         if at < 0:
             return None
-        at += self._fields + len(name)
-        return self._data[at : self._data.find(b"\r\n", at)].strip(_SPACES)
+        end = self._lower.find(b"\r", at) + self._fields - 2
+        return text[at + self._fields + len(name) : end].strip(_SPACES)
 
 
 def parse_head(data: bytes, start: int, limits: HeadLimits, searched: int = 0) -> Head | None:
@@ -214,7 +220,8 @@ def parse_head(data: bytes, start: int, limits: HeadLimits, searched: int = 0) -
 
     Raises BadHead.
     """
-    first = _begin(data, start)
+    # PERF: the call costs uncompiled a twentieth of a small head; nothing that begins a head is below CR.
+    first = start if start < len(data) and data[start] > _CR else _begin(data, start)
     if first < 0:
         return None
     found = data.find(b"\r\n\r\n", max(first, searched - 3))
@@ -283,24 +290,19 @@ def scan_by_pattern(head: Head, data: bytes, first: int, limits: HeadLimits) -> 
     if match is None or match.end() != head.end:
         scan_by_loops(head, data, first, limits)
         return
-    method, head.raw_path, query, minor, fields = match.groups()
-    _set_method(head, method)
-    if query is not None:
-        head.query = query[1:]
-    if match.end(2) - match.start(2) + len(query or b"") > limits.url:
+    method, path, query, minor, fields = match.groups(b"")
+    if len(path) + len(query) > limits.url:
         raise BadHead(414, "the target is too long")
-    head.version = 11 if minor == b"1" else 10
-    head._fields = match.start(5)
-    head.count = fields.count(b"\r\n")
-    lower = head._lower = data[head._fields - 2 : head._stop].lower()
-    for needle, kind in _NEEDLES:
-        at = lower.find(needle)
-        while at >= 0:
-            begin = at + len(needle)
-            at = lower.find(b"\r", begin)
-            shift = head._fields - 2
-            _collect(head, kind, data[begin + shift : at + shift].strip(_SPACES))
-            at = lower.find(needle, at)
+    head.method = _METHODS.get(method) or _other_method(method)
+    head.raw_path = path
+    head.query = query[1:]
+    if minor == b"0":
+        head.version = 10
+    head._fields = match.start(5) + 2
+    lower = head._lower = fields.lower()
+    head.count = lower.count(b"\r") - 1
+    for name, value in _FIND_DECIDING(lower):
+        _collect(head, _DECIDING[name], value.rstrip(_SPACES))
 
 
 def scan_by_loops(head: Head, data: bytes, first: int, limits: HeadLimits) -> None:
@@ -331,7 +333,7 @@ def scan_by_loops(head: Head, data: bytes, first: int, limits: HeadLimits) -> No
             until = at
             while until > value and (data[until - 1] == _SPACE or data[until - 1] == _TAB):
                 until -= 1
-            _collect(head, kind, data[value:until])
+            _collect(head, kind, data[value:until].lower())
         at += 2
 
 
@@ -354,7 +356,8 @@ def _scan_line(head: Head, data: bytes, first: int, limits: HeadLimits) -> int:
         at += 1
     if at == first or data[at] != _SPACE:
         raise BadHead(400, "the request line does not begin with a method and one space")
-    _set_method(head, data[first:at])
+    method = data[first:at]
+    head.method = _METHODS.get(method) or _other_method(method)
     target = at = at + 1
     while _PATH[data[at]]:
         at += 1
@@ -378,18 +381,42 @@ def _scan_line(head: Head, data: bytes, first: int, limits: HeadLimits) -> int:
     return at + 11
 
 
-def _set_method(head: Head, method: bytes) -> None:
-    known = _METHODS.get(method)
-    if known is None:
-        if (
-            method == b"CONNECT"
-            or len(method) > _METHOD
-            or not method.replace(b"-", b"").isalpha()
-            or not method.isupper()
-        ):
-            raise BadHead(501, "this method is not implemented")
-        known = method.decode("ascii")
-    head.method = known
+def _list_by_lines(data: bytes, fields: int, stop: int) -> list[tuple[bytes, bytes]]:
+    """The fields of a head that was accepted, uncompiled."""
+    found = []
+    for line in data[fields : max(fields, stop - 2)].splitlines():
+        name, _, value = line.partition(b":")
+        found.append((name.lower(), value.strip(_SPACES)))
+    return found
+
+
+def _list_by_loops(data: bytes, fields: int, stop: int) -> list[tuple[bytes, bytes]]:
+    """The same compiled. PERF: half the time of cutting the lines at CR LF and colon (120 ns a field, not 250)."""
+    found = []
+    at = fields
+    while at < stop:
+        begin = at
+        while data[at] != _COLON:
+            at += 1
+        name = data[begin:at]
+        at += 1
+        while data[at] == _SPACE or data[at] == _TAB:
+            at += 1
+        begin = at
+        while data[at] != _CR:
+            at += 1
+        until = at
+        while until > begin and (data[until - 1] == _SPACE or data[until - 1] == _TAB):
+            until -= 1
+        found.append((name.lower(), data[begin:until]))
+        at += 2
+    return found
+
+
+def _other_method(method: bytes) -> str:
+    if method == b"CONNECT" or len(method) > _METHOD or _OTHER_METHOD(method) is None:
+        raise BadHead(501, "this method is not implemented")
+    return method.decode("ascii")
 
 
 def _read_odd_target(head: Head, has_query: bool) -> None:
@@ -404,7 +431,7 @@ def _read_odd_target(head: Head, has_query: bool) -> None:
     authority, path = match.groups()
     if not valid_host(authority):
         raise BadHead(400, "the target's host is not valid")
-    head._absolute = authority
+    head._absolute = authority.lower()
     if path is None:
         path = b"*" if head.method == "OPTIONS" and not has_query else b"/"
     head.raw_path = path
@@ -423,17 +450,21 @@ def _bad_version(version: bytes) -> BadHead:
 
 
 def _collect(head: Head, kind: int, value: bytes) -> None:
-    """Keep the value of a deciding field. Repeated lists are joined; other fields must not be repeated."""
+    """Keep a deciding field's value, in lower case. Repeated lists are joined; other fields must not be repeated."""
     if kind == _HOST:
         before, head.host = head.host, value
+    elif kind == _CONNECTION:
+        head._connection = value if head._connection is None else head._connection + b", " + value
+        return
+    elif kind == _UPGRADE:
+        head._upgrade = value if head._upgrade is None else head._upgrade + b", " + value
+        return
+    elif kind == _LENGTH:
+        before, head._length = head._length, value
+    elif kind == _CODING:
+        before, head._coding = head._coding, value
     else:
-        if head._deciding is None:
-            head._deciding = {}
-        before = head._deciding.get(kind)
-        if before is not None and kind in (_CONNECTION, _UPGRADE):
-            value = before + b", " + value
-            before = None
-        head._deciding[kind] = value
+        before, head._expect = head._expect, value
     if before is not None and (not head._repeated or kind < head._repeated):
         head._repeated = kind
 
@@ -453,23 +484,25 @@ def _settle(head: Head) -> None:
         raise BadHead(400, "the Host field is not valid")
     if head._absolute is not None:
         head.host = head._absolute
-    head.keep_alive = head.version == 11
-    if head._deciding is not None:
-        _settle_framing(head, head._deciding)
-        connection = head._deciding.get(_CONNECTION)
-        if connection is not None:
-            _settle_connection(head, connection.lower())
+    if head._length is not None or head._coding is not None:
+        _settle_framing(head, head._length, head._coding)
+    if head._expect is not None and head.version == 11:
+        if head._expect != b"100-continue":
+            raise BadHead(417, "only 100-continue can be expected")
+        head.expects_continue = head.chunked or head.length > 0
+    if head._connection is not None and head._connection != b"keep-alive":
+        _settle_connection(head, head._connection)
+    else:
+        head.keep_alive = head.version == 11 or head._connection is not None
 
 
-def _settle_framing(head: Head, deciding: dict[int, bytes]) -> None:
-    length = deciding.get(_LENGTH)
-    coding = deciding.get(_CODING)
+def _settle_framing(head: Head, length: bytes | None, coding: bytes | None) -> None:
     if coding is not None:
         if head.version == 10:
             raise BadHead(400, "HTTP/1.0 knows no Transfer-Encoding")
         if length is not None:
             raise BadHead(400, "Transfer-Encoding and Content-Length were both sent")
-        _check_coding(coding.lower())
+        _check_coding(coding)
         head.chunked = True
     elif length is not None:
         # A plain number: lists, signs and spaces are how two readers come to disagree.
@@ -478,11 +511,6 @@ def _settle_framing(head: Head, deciding: dict[int, bytes]) -> None:
         if len(length) > 18:
             raise BadHead(413, "Content-Length is too large")
         head.length = int(length)
-    expect = deciding.get(_EXPECT)
-    if expect is not None and head.version == 11:
-        if expect.lower() != b"100-continue":
-            raise BadHead(417, "only 100-continue can be expected")
-        head.expects_continue = head.chunked or head.length > 0
 
 
 def _check_coding(codings: bytes) -> None:
@@ -495,13 +523,10 @@ def _check_coding(codings: bytes) -> None:
 
 
 def _settle_connection(head: Head, options: bytes) -> None:
-    if options == b"keep-alive":
-        head.keep_alive = True
-        return
     parts = [part.strip(_SPACES) for part in options.split(b",")]
     head.keep_alive = b"close" not in parts and (head.version == 11 or b"keep-alive" in parts)
-    if b"upgrade" in parts and head.version == 11 and head._deciding is not None:
-        head.upgrade = head._deciding.get(_UPGRADE, b"").lower()
+    if head._upgrade is not None and b"upgrade" in parts and head.version == 11:
+        head.upgrade = head._upgrade
 
 
 def valid_host(host: bytes) -> bool:
@@ -509,15 +534,20 @@ def valid_host(host: bytes) -> bool:
 
     RFC 3986 would also allow escapes, "~" and punctuation; no client connects to such a name.
     """
-    # PERF: what is left after taking away the ordinary bytes is nearly always nothing or one colon (60 ns; a regular
-    # expression takes 250, a loop uncompiled 500).
-    rest = host.translate(None, _HOST_BYTES)
-    if not rest:
-        return 0 < len(host) <= 255
-    if rest == b":":
-        name, _, port = host.partition(b":")
-        return 0 < len(name) <= 255 and port.isdigit() and len(port) <= 5
-    return _LITERAL(host) is not None
+    if not cython.compiled or host[:1] == b"[":
+        return _HOST_PATTERN(host) is not None
+    size = len(host)
+    at = 0
+    while at < size and _HOST_BYTES[host[at]]:
+        at += 1
+    if not 0 < at <= 255 or at == size:
+        return 0 < at <= 255
+    if host[at] != _COLON or not 1 <= size - at - 1 <= 5:
+        return False
+    at += 1
+    while at < size and 48 <= host[at] <= 57:
+        at += 1
+    return at == size
 
 
 def _with_host(headers: list[tuple[bytes, bytes]], host: bytes) -> list[tuple[bytes, bytes]]:
