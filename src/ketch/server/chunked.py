@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ketch.server.grammar import TOKEN_PATTERN
+
 __all__ = ["BadBody", "ChunkLimits", "ChunkedBody"]
 
 
@@ -41,13 +43,18 @@ class BadBody(Exception):
         self.reason = reason
 
 
-_token = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _quoted = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
 # Digits for 2 ** 60 bytes; more is no size. White space may stand around ";" and "=" as RFC 9112 asks, nowhere else.
 _SIZE = re.compile(
-    rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[ \t]*" + _token + rb"(?:[ \t]*=[ \t]*(?:" + _token + rb"|" + _quoted + rb"))?)*"
+    rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[ \t]*"
+    + TOKEN_PATTERN
+    + rb"(?:[ \t]*=[ \t]*(?:"
+    + TOKEN_PATTERN
+    + rb"|"
+    + _quoted
+    + rb"))?)*"
 ).fullmatch
-_TRAILER = re.compile(rb"(" + _token + rb"):[ \t]*([\t -~\x80-\xff]*+)").fullmatch
+_TRAILER = re.compile(rb"(" + TOKEN_PATTERN + rb"):[ \t]*([\t -~\x80-\xff]*+)").fullmatch
 # Fields that frame, route or authenticate a message come too late in a trailer (RFC 9110, section 6.5.1).
 _FORBIDDEN = frozenset(
     b"content-length transfer-encoding host connection trailer te upgrade expect authorization cookie "

@@ -1,13 +1,13 @@
 # Types for head.py when Cython compiles it. Without them the loops would be Python's own; with them they are C's.
 cimport cython
 
-cdef bytes _TOKEN, _PATH, _QUERY, _VALUE, _SPACES, _HOST_BYTES
-cdef dict _METHODS
-cdef list _SUSPECTS, _KINDS
-cdef int _TAB, _LF, _CR, _SPACE, _COLON, _SLASH, _METHOD, _LINE
+cdef bytes TOKEN, PATH, QUERY, VALUE, SPACES, HOST_BYTES
+cdef dict METHODS
+cdef list SUSPECTS, KINDS
+cdef int TAB, LF, CR, SPACE, COLON, SLASH, LONGEST_METHOD, LONGEST_LINE
 
-# What fields decide, as in head.py.
-cdef int _HOST, _LENGTH, _CODING, _CONNECTION, _EXPECT, _UPGRADE
+# What fields decide, as in grammar.py.
+cdef int HOST, LENGTH, CODING, CONNECTION, EXPECT, UPGRADE
 
 
 cdef class HeadLimits:

@@ -15,8 +15,42 @@ Values are bytes as sent. Nothing is decoded, and the list of headers is made on
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from ketch.server.grammar import (
+    ABSOLUTE,
+    CODING,
+    CODINGS,
+    COLON,
+    CONNECTION,
+    CR,
+    DECIDING,
+    FIND_DECIDING,
+    HOST,
+    HOST_AND_PORT,
+    HOST_BYTES,
+    KINDS,
+    LENGTH,
+    LF,
+    LONGEST_LINE,
+    LONGEST_METHOD,
+    METHODS,
+    NEVER,
+    OTHER_METHOD,
+    PATH,
+    QUERY,
+    REPEATED,
+    SLASH,
+    SPACE,
+    SPACES,
+    SUSPECTS,
+    TAB,
+    TOKEN,
+    UPGRADE,
+    VALUE,
+    VERSION,
+    WHOLE_HEAD,
+)
 
 if TYPE_CHECKING:
     import cython
@@ -52,65 +86,6 @@ class BadHead(Exception):
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
-
-
-def _table(*allowed: int) -> bytes:
-    """256 bytes: 1 where a byte is allowed."""
-    return bytes([byte in allowed for byte in range(256)])
-
-
-_NAME_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-# RFC 9110, section 5.6.2
-_TOKEN = _table(*_NAME_BYTES, *b"!#$%&'*+-.^_`|~")
-# Visible ASCII but "#", which never travels, and "?", which ends the path. RFC 3986 allows fewer; browsers send these.
-_PATH = _table(*[byte for byte in range(0x21, 0x7F) if byte not in b"#?"])
-_QUERY = _table(*[byte for byte in range(0x21, 0x7F) if byte not in b"#"])
-_HOST_BYTES = _table(*_NAME_BYTES, *b"-._")
-# RFC 9110, section 5.5: no control bytes but the tab
-_VALUE = _table(*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100))
-
-_TAB, _LF, _CR, _SPACE, _COLON, _SLASH = b"\t\n\r :/"
-
-# How long a method may be, and a request line without its target.
-_METHOD = 32
-_LINE = _METHOD + len("  HTTP/1.1\r\n")
-
-# PERF: a look-up gives a text that exists already (25 ns; decoding takes 60).
-_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "QUERY")}
-
-# The fields that decide how the message is read. All others pass unseen.
-_HOST, _LENGTH, _CODING, _CONNECTION, _EXPECT, _UPGRADE = range(1, 7)
-_DECIDING = {
-    b"host": _HOST,
-    b"content-length": _LENGTH,
-    b"transfer-encoding": _CODING,
-    b"connection": _CONNECTION,
-    b"expect": _EXPECT,
-    b"upgrade": _UPGRADE,
-}
-_FIND_DECIDING = re.compile(rb"\n(" + b"|".join(_DECIDING) + rb"):[ \t]*+([^\r]*+)").findall
-# No two of them are of one length, so the length says which one a name might be.
-_BY_LENGTH = {len(name): (name, kind) for name, kind in _DECIDING.items()}
-_SUSPECTS = [_BY_LENGTH.get(length, (b"", 0))[0] for length in range(18)]
-_KINDS = [_BY_LENGTH.get(length, (b"", 0))[1] for length in range(18)]
-_REPEATED = {_HOST: "Host", _LENGTH: "Content-Length", _CODING: "Transfer-Encoding", _EXPECT: "Expect"}
-
-_SPACES = b" \t"
-
-_token = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_PATTERN = re.compile(
-    rb"([A-Z-]{1,32}+) (/[!\"$->@-~]*+)(\?[!\"$-~]*+)? HTTP/1\.([01])"
-    rb"(\r\n(?:" + _token + rb":[\t -~\x80-\xff]*+\r\n)*+)\r\n"
-).match
-_OTHER_METHOD = re.compile(rb"[A-Z][A-Z-]*").fullmatch
-_ABSOLUTE = re.compile(rb"(?i:https?)://([^/]+)(/.*)?", re.DOTALL).fullmatch
-_HOST_PATTERN = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?").fullmatch
-_VERSION = re.compile(rb" HTTP/[0-9]\.[0-9]\r\n").match
-_CODINGS = re.compile(
-    rb"T(?:[ \t]*;[ \t]*T=T)*(?:[ \t]*,[ \t]*T(?:[ \t]*;[ \t]*T=T)*)*".replace(b"T", _token)
-).fullmatch
-# What no head may contain anywhere: seen at once, even while the blank line has not come.
-_NEVER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r[^\n]").search
 
 
 class Head:
@@ -209,7 +184,7 @@ class Head:
         if at < 0:
             return None
         end = self._lower.find(b"\r", at) + self._fields - 2
-        return text[at + self._fields + len(name) : end].strip(_SPACES)
+        return text[at + self._fields + len(name) : end].strip(SPACES)
 
 
 def parse_head(data: bytes, start: int, limits: HeadLimits, searched: int = 0) -> Head | None:
@@ -221,7 +196,7 @@ def parse_head(data: bytes, start: int, limits: HeadLimits, searched: int = 0) -
     Raises BadHead.
     """
     # PERF: the call costs uncompiled a twentieth of a small head; nothing that begins a head is below CR.
-    first = start if start < len(data) and data[start] > _CR else _begin(data, start)
+    first = start if start < len(data) and data[start] > CR else _begin(data, start)
     if first < 0:
         return None
     found = data.find(b"\r\n\r\n", max(first, searched - 3))
@@ -251,11 +226,11 @@ def _begin(data: bytes, start: int) -> int:
     for _ in range(3):
         if at >= len(data):
             return -1
-        if data[at] != _CR:
+        if data[at] != CR:
             return at
         if at + 1 == len(data):
             return -1
-        if data[at + 1] != _LF:
+        if data[at + 1] != LF:
             break
         at += 2
     raise BadHead(400, "the request does not begin with a request line")
@@ -263,20 +238,20 @@ def _begin(data: bytes, start: int) -> int:
 
 def _check_unfinished(data: bytes, first: int, limits: HeadLimits, searched: int) -> None:
     """Refuse at once what cannot become a head, so that nobody waits for a time-out to learn it."""
-    line_end = data.find(b"\r\n", first, first + limits.url + _LINE)
-    if line_end < 0 and len(data) - first > limits.url + _LINE:
+    line_end = data.find(b"\r\n", first, first + limits.url + LONGEST_LINE)
+    if line_end < 0 and len(data) - first > limits.url + LONGEST_LINE:
         raise BadHead(414, "the target is too long")
     if line_end >= 0 and searched < line_end + 2:
         _scan_line(Head(data, len(data)), data, first, limits)
     if len(data) - first > limits.size:
         raise _too_large(data, first, limits)
     # A CR at the end of the data may still get its LF; an LF at the beginning of the new bytes may have its CR.
-    if _NEVER(data, max(first, searched - 1)) is not None:
+    if NEVER(data, max(first, searched - 1)) is not None:
         raise BadHead(400, "a control character, or a line that does not end with CR LF")
 
 
 def _too_large(data: bytes, first: int, limits: HeadLimits) -> BadHead:
-    if data.find(b"\r\n", first, first + limits.url + _LINE) < 0:
+    if data.find(b"\r\n", first, first + limits.url + LONGEST_LINE) < 0:
         return BadHead(414, "the target is too long")
     return BadHead(431, "the head is too large")
 
@@ -286,14 +261,14 @@ def _too_large(data: bytes, first: int, limits: HeadLimits) -> BadHead:
 
 def scan_by_pattern(head: Head, data: bytes, first: int, limits: HeadLimits) -> None:
     """The scan uncompiled. Raises BadHead."""
-    match = _PATTERN(data, first, head.end)
+    match = WHOLE_HEAD(data, first, head.end)
     if match is None or match.end() != head.end:
         scan_by_loops(head, data, first, limits)
         return
     method, path, query, minor, fields = match.groups(b"")
     if len(path) + len(query) > limits.url:
         raise BadHead(414, "the target is too long")
-    head.method = _METHODS.get(method) or _other_method(method)
+    head.method = METHODS.get(method) or _other_method(method)
     head.raw_path = path
     head.query = query[1:]
     if minor == b"0":
@@ -301,8 +276,8 @@ def scan_by_pattern(head: Head, data: bytes, first: int, limits: HeadLimits) -> 
     head._fields = match.start(5) + 2
     lower = head._lower = fields.lower()
     head.count = lower.count(b"\r") - 1
-    for name, value in _FIND_DECIDING(lower):
-        _collect(head, _DECIDING[name], value.rstrip(_SPACES))
+    for name, value in FIND_DECIDING(lower):
+        _collect(head, DECIDING[name], value.rstrip(SPACES))
 
 
 def scan_by_loops(head: Head, data: bytes, first: int, limits: HeadLimits) -> None:
@@ -314,24 +289,24 @@ def scan_by_loops(head: Head, data: bytes, first: int, limits: HeadLimits) -> No
     head._fields = at
     while at < head._stop:
         begin = at
-        while _TOKEN[data[at]]:
+        while TOKEN[data[at]]:
             at += 1
         colon = at
-        if colon == begin or data[colon] != _COLON:
+        if colon == begin or data[colon] != COLON:
             raise _bad_name(data[begin], colon == begin)
         at += 1
-        while data[at] == _SPACE or data[at] == _TAB:
+        while data[at] == SPACE or data[at] == TAB:
             at += 1
         value = at
-        while _VALUE[data[at]]:
+        while VALUE[data[at]]:
             at += 1
-        if data[at] != _CR or data[at + 1] != _LF:
+        if data[at] != CR or data[at + 1] != LF:
             raise BadHead(400, "a control character in a header, or a line that does not end with CR LF")
         head.count += 1
         kind = _kind_of(data, begin, colon - begin)
         if kind:
             until = at
-            while until > value and (data[until - 1] == _SPACE or data[until - 1] == _TAB):
+            while until > value and (data[until - 1] == SPACE or data[until - 1] == TAB):
                 until -= 1
             _collect(head, kind, data[value:until].lower())
         at += 2
@@ -341,34 +316,34 @@ def _kind_of(data: bytes, begin: int, size: int) -> int:
     """Which deciding field the name at `begin` is, 0 if none."""
     if size > 17:
         return 0
-    suspect = _SUSPECTS[size]
+    suspect = SUSPECTS[size]
     for place in range(len(suspect)):
         # A token's bytes become letters this way only if they are letters.
         if data[begin + place] | 32 != suspect[place]:
             return 0
-    return _KINDS[size]
+    return KINDS[size]
 
 
 def _scan_line(head: Head, data: bytes, first: int, limits: HeadLimits) -> int:
     """Read the request line (RFC 9112, section 3); where the fields begin."""
     at = first
-    while _TOKEN[data[at]]:
+    while TOKEN[data[at]]:
         at += 1
-    if at == first or data[at] != _SPACE:
+    if at == first or data[at] != SPACE:
         raise BadHead(400, "the request line does not begin with a method and one space")
     method = data[first:at]
-    head.method = _METHODS.get(method) or _other_method(method)
+    head.method = METHODS.get(method) or _other_method(method)
     target = at = at + 1
-    while _PATH[data[at]]:
+    while PATH[data[at]]:
         at += 1
     path_end = at
-    while _QUERY[data[at]]:
+    while QUERY[data[at]]:
         at += 1
-    if data[at] != _SPACE or at == target:
+    if data[at] != SPACE or at == target:
         raise BadHead(400, "the target is empty, holds a byte that must be encoded, or is not followed by one space")
     if at - target > limits.url:
         raise BadHead(414, "the target is too long")
-    version = data[at : at + 11]
+    version = data[at : min(at + 11, head.end)]
     if version != b" HTTP/1.1\r\n":
         if version != b" HTTP/1.0\r\n":
             raise _bad_version(version)
@@ -376,7 +351,7 @@ def _scan_line(head: Head, data: bytes, first: int, limits: HeadLimits) -> int:
     head.raw_path = data[target:path_end]
     if path_end < at:
         head.query = data[path_end + 1 : at]
-    if data[target] != _SLASH:
+    if data[target] != SLASH:
         _read_odd_target(head, path_end < at)
     return at + 11
 
@@ -386,7 +361,7 @@ def _list_by_lines(data: bytes, fields: int, stop: int) -> list[tuple[bytes, byt
     found = []
     for line in data[fields : max(fields, stop - 2)].splitlines():
         name, _, value = line.partition(b":")
-        found.append((name.lower(), value.strip(_SPACES)))
+        found.append((name.lower(), value.strip(SPACES)))
     return found
 
 
@@ -396,17 +371,17 @@ def _list_by_loops(data: bytes, fields: int, stop: int) -> list[tuple[bytes, byt
     at = fields
     while at < stop:
         begin = at
-        while data[at] != _COLON:
+        while data[at] != COLON:
             at += 1
         name = data[begin:at]
         at += 1
-        while data[at] == _SPACE or data[at] == _TAB:
+        while data[at] == SPACE or data[at] == TAB:
             at += 1
         begin = at
-        while data[at] != _CR:
+        while data[at] != CR:
             at += 1
         until = at
-        while until > begin and (data[until - 1] == _SPACE or data[until - 1] == _TAB):
+        while until > begin and (data[until - 1] == SPACE or data[until - 1] == TAB):
             until -= 1
         found.append((name.lower(), data[begin:until]))
         at += 2
@@ -414,7 +389,7 @@ def _list_by_loops(data: bytes, fields: int, stop: int) -> list[tuple[bytes, byt
 
 
 def _other_method(method: bytes) -> str:
-    if method == b"CONNECT" or len(method) > _METHOD or _OTHER_METHOD(method) is None:
+    if method == b"CONNECT" or len(method) > LONGEST_METHOD or OTHER_METHOD(method) is None:
         raise BadHead(501, "this method is not implemented")
     return method.decode("ascii")
 
@@ -425,7 +400,7 @@ def _read_odd_target(head: Head, has_query: bool) -> None:
     target = head.raw_path
     if target == b"*" and head.method == "OPTIONS" and not has_query:
         return
-    match = _ABSOLUTE(target)
+    match = ABSOLUTE(target)
     if match is None:
         raise BadHead(400, "the target is neither a path nor a URL")
     authority, path = match.groups()
@@ -438,30 +413,30 @@ def _read_odd_target(head: Head, has_query: bool) -> None:
 
 
 def _bad_name(byte: int, at_once: bool) -> BadHead:
-    if at_once and byte in _SPACES:
+    if at_once and byte in SPACES:
         return BadHead(400, "a header line begins with white space")
     return BadHead(400, "a header name is empty, is not a token, or is not followed by a colon")
 
 
 def _bad_version(version: bytes) -> BadHead:
-    if _VERSION(version) is not None:
+    if VERSION(version) is not None:
         return BadHead(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
     return BadHead(400, "the request line does not end with a version")
 
 
 def _collect(head: Head, kind: int, value: bytes) -> None:
     """Keep a deciding field's value, in lower case. Repeated lists are joined; other fields must not be repeated."""
-    if kind == _HOST:
+    if kind == HOST:
         before, head.host = head.host, value
-    elif kind == _CONNECTION:
+    elif kind == CONNECTION:
         head._connection = value if head._connection is None else head._connection + b", " + value
         return
-    elif kind == _UPGRADE:
+    elif kind == UPGRADE:
         head._upgrade = value if head._upgrade is None else head._upgrade + b", " + value
         return
-    elif kind == _LENGTH:
+    elif kind == LENGTH:
         before, head._length = head._length, value
-    elif kind == _CODING:
+    elif kind == CODING:
         before, head._coding = head._coding, value
     else:
         before, head._expect = head._expect, value
@@ -475,7 +450,7 @@ def _collect(head: Head, kind: int, value: bytes) -> None:
 def _settle(head: Head) -> None:
     """Decide host, framing and the fate of the connection (RFC 9112, sections 3.2, 6 and 9.3)."""
     if head._repeated:
-        raise BadHead(400, f"{_REPEATED[head._repeated]} was sent more than once")
+        raise BadHead(400, f"{REPEATED[head._repeated]} was sent more than once")
     host = head.host
     if host is None:
         if head.version == 11:
@@ -517,13 +492,13 @@ def _check_coding(codings: bytes) -> None:
     """Only "chunked" will do; 501 for other codings, 400 for what is no list of codings or cannot end a message."""
     if codings != b"chunked":
         before_last, _, _ = codings.rpartition(b",")
-        if _CODINGS(codings) is None or b"chunked" in [part.strip(_SPACES) for part in before_last.split(b",")]:
+        if CODINGS(codings) is None or b"chunked" in [part.strip(SPACES) for part in before_last.split(b",")]:
             raise BadHead(400, "Transfer-Encoding is not valid")
         raise BadHead(501, "of transfer codings only chunked is implemented")
 
 
 def _settle_connection(head: Head, options: bytes) -> None:
-    parts = [part.strip(_SPACES) for part in options.split(b",")]
+    parts = [part.strip(SPACES) for part in options.split(b",")]
     head.keep_alive = b"close" not in parts and (head.version == 11 or b"keep-alive" in parts)
     if head._upgrade is not None and b"upgrade" in parts and head.version == 11:
         head.upgrade = head._upgrade
@@ -535,14 +510,14 @@ def valid_host(host: bytes) -> bool:
     RFC 3986 would also allow escapes, "~" and punctuation; no client connects to such a name.
     """
     if not cython.compiled or host[:1] == b"[":
-        return _HOST_PATTERN(host) is not None
+        return HOST_AND_PORT(host) is not None
     size = len(host)
     at = 0
-    while at < size and _HOST_BYTES[host[at]]:
+    while at < size and HOST_BYTES[host[at]]:
         at += 1
     if not 0 < at <= 255 or at == size:
         return 0 < at <= 255
-    if host[at] != _COLON or not 1 <= size - at - 1 <= 5:
+    if host[at] != COLON or not 1 <= size - at - 1 <= 5:
         return False
     at += 1
     while at < size and 48 <= host[at] <= 57:
