@@ -7,8 +7,6 @@ from typing import Any
 
 from ketch.http.percent import unquote_bytes
 
-_RECEIVED: list[Any] = []
-
 
 class SocketApp:
     """`ends` holds the disconnects it was told, `held` an event that `/hold` waits for before it receives."""
@@ -24,6 +22,9 @@ class SocketApp:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             return await _lifespan(receive, send)
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+            return await send({"type": "http.response.body", "body": b"plain"})
         self.scopes.append(scope)
         name = scope["path"].split("/")[1] or "echo"
         assert (await receive())["type"] == "websocket.connect"

@@ -92,6 +92,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._give_up = self._left = 0.0  # when to stop waiting for the end, and what was not flushed when we began to
         if connection.paused:
             self.pause_writing()
+        if len(rest) > _EARLY:
+            self._read(False)
 
     # --- what comes ---------------------------------------------------------------------------------------------------
 

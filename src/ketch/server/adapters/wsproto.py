@@ -16,6 +16,7 @@ from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason, Frame, FrameDecoder, FrameProtocol, Opcode, ParseFailed, RsvBits
 
 _TAIL = b"\x00\x00\xff\xff"  # ends a flushed block; left out of a message (RFC 7692, 7.2.1)
+_EMPTY_LAST = b"\x03\x00"
 _STREAMS = 16  # deflate streams in one message: a second one starts where a block was marked as the last (7.2.3.4)
 _WORTH_COMPRESSING = 256  # bytes: below, a message grows or hardly shrinks
 _PIECES = 1_024
@@ -191,11 +192,23 @@ class _Bounds(Extension):
     def frame_inbound_complete(self, proto: Any, fin: bool) -> bytes | CloseReason | None:
         if not fin or proto.header.opcode.iscontrol():
             return None
-        last = self._inflate(_TAIL) if self._compressed else b""
+        last = self._end_inflating() if self._compressed else b""
         self._within = self._compressed = False
         self._inflater = None
         self._size = self._wire = self._streams = 0
         return last
+
+    def _end_inflating(self) -> bytes | CloseReason:
+        """The last bytes. One more block shows whether the message ended where a block does: if it did not, zlib takes
+        the tail for data and waits for more."""
+        last = self._inflate(_TAIL)
+        if isinstance(last, CloseReason) or self._inflater is None:
+            return last
+        try:
+            beyond = self._inflater.decompress(_EMPTY_LAST, 1)
+        except zlib.error:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        return last if self._inflater.eof and not beyond else CloseReason.INVALID_FRAME_PAYLOAD_DATA
 
     def _inflate(self, data: bytes) -> bytes | CloseReason:
         """At most one byte more than the message may still hold, so that too much shows and costs nothing."""
