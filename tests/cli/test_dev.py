@@ -294,11 +294,3 @@ def test_without_reload_a_wrong_application_is_told(tmp_path: Path) -> None:
     done = ketch_process("dev", "--no-reload", "--port", "0", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert "No module named 'nothing_like_this'" in done.stderr
-
-
-def test_without_a_server_it_says_what_to_install(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ketch.cli.adapters.uvicorn.find_spec", lambda name: None)
-    for command in ("dev", "run"):
-        done = ketch(command, cwd=shop)
-        assert done.returncode == 1
-        assert 'needs uvicorn:  pip install "ketch[standard]"' in done.stderr

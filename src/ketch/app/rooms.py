@@ -39,7 +39,6 @@ _EXTRAS = {
     "pydantic": "pydantic",
     "attrs": "attrs",
     "httpx2": "test",
-    "uvicorn": "standard",
     "wsproto": "server",
     "itsdangerous": "sessions",
     "swagger_ui": "standard",

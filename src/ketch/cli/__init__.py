@@ -3,7 +3,7 @@
     commands    the group, its commands and what they are called elsewhere
     loading     finding the application, and what is printed if that fails      terminal    how things are printed
     dev         supervisor (the process that stays) · worker (the one that serves) · watching · edge · hosts · broken
-    run         production       adapters/    the server behind both, the watcher of files, rich tables
+    run         production (serving: the application in a worker)       adapters/    the watcher of files, rich tables
     new         layouts/         what a new project begins with
     own         an application's own commands
     routes · explain · check · shell · openapi · test

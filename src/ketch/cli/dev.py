@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ketch.cli.loading import PROBLEMS, Unloadable, app_argument, named_before, report, set_option
-from ketch.cli.terminal import say
-
-_BACKLOG = 256
-_NEXT = 50  # ports that are tried for a suggestion
+from ketch.cli.listening import listening
+from ketch.cli.loading import Unloadable, app_argument, named_before, report, set_option
+from ketch.server.sockets import listen_tcp, url_of
 
 
 @click.command()
@@ -35,21 +31,18 @@ def dev(app: str | None, port: int, host: str, reload: bool, access_log: bool, l
     \b
     Example:  ketch dev
               ketch dev shop/app.py --port 8001
-    Exit codes: 1 the port is taken or there is no server, 3 there is no application.
+    Exit codes: 1 the port is taken, 3 there is no application.
     """
     from ketch.app.discovery import ApplicationNotFound, locate
-    from ketch.cli.adapters import uvicorn
 
     os.environ["KETCH_ENV"] = "dev"
-    if not uvicorn.is_installed():
-        say(f"ketch dev needs {uvicorn.NAME}:  {uvicorn.INSTALL}")
-        raise click.exceptions.Exit(PROBLEMS)
     named = app or named_before()
     try:
         target = locate(named)
     except ApplicationNotFound as error:
         raise Unloadable(report(error)) from None
-    listener = bind(host, port, f"ketch dev{' ' + app if app else ''}")
+    command = f"ketch dev{' ' + app if app else ''}"
+    listener = listening(lambda: listen_tcp(host, port, command))
     words = {"level": log_level, "access_log": access_log, "reload": reload}
     code = _supervise(named, target, listener, host, words)
     raise click.exceptions.Exit(code)
@@ -76,52 +69,3 @@ def _roots(target: Any) -> list[str]:
     if not own.is_relative_to(here):
         return [str(here), str(own)] if (here / "pyproject.toml").exists() else [str(own)]
     return [str(here)]
-
-
-def url_of(host: str, port: int) -> str:
-    """What to type into a browser."""
-    name = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}"
-
-
-def bind(host: str, port: int, command: str) -> socket.socket:
-    """An open, listening socket. Prints what is in the way and exits with 1 if there is none to be had."""
-    try:
-        return _bound(host, port)
-    except OSError as error:
-        say(_taken(host, port, command) if error.errno == errno.EADDRINUSE else _refused(host, port, error))
-        raise click.exceptions.Exit(PROBLEMS) from None
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    opened = socket.socket(family, kind, protocol)
-    try:
-        if sys.platform != "win32":  # there it would let two servers share a port
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(address)
-        opened.listen(_BACKLOG)
-    except OSError:
-        opened.close()
-        raise
-    return opened
-
-
-def _taken(host: str, port: int, command: str) -> str:
-    free = next((n for n in range(port + 1, min(port + _NEXT, 65536)) if _is_free(host, n)), None)
-    hint = f"  This one is free:  {command} --port {free}" if free is not None else "  Choose one with --port."
-    return f"Port {port} of {host} is taken by another program.\n{hint}"
-
-
-def _is_free(host: str, port: int) -> bool:
-    try:
-        _bound(host, port).close()
-    except OSError:
-        return False
-    return True
-
-
-def _refused(host: str, port: int, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    hint = "  Ports below 1024 need more rights; choose a higher one." if 0 < port < 1024 else "  Look at --host."
-    return f"Cannot listen on {host}, port {port}: {reason}.\n{hint}"

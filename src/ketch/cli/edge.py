@@ -1,26 +1,20 @@
-"""What `ketch dev` and `ketch run` put around an application: allowed hosts, a line for each request, failed starts."""
+"""What `ketch dev` puts around an application: allowed hosts, and what its start raised."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
-from ketch.app.logs import ACCESS
 from ketch.cli.hosts import refusal
 from ketch.http.headers import header_values
-
-_logger = logging.getLogger(ACCESS)
 
 
 class Edge:
     """An ASGI application around another. `failure` is what its start raised, if it did."""
 
-    def __init__(self, app: Any, allows: Callable[[str], bool] | None = None, access_log: bool = True) -> None:
+    def __init__(self, app: Any, allows: Callable[[str], bool]) -> None:
         self.app = app
         self.allows = allows
-        self.access_log = access_log
         self.failure: BaseException | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -28,13 +22,10 @@ class Edge:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
             return
-        if self.allows is not None and not self._allowed(scope):
+        if not self._allowed(scope):
             await _refuse(scope, receive, send)
             return
-        if self.access_log:
-            await self._logged(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+        await self.app(scope, receive, send)
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -45,34 +36,7 @@ class Edge:
 
     def _allowed(self, scope: Any) -> bool:
         hosts = header_values(scope["headers"], b"host")
-        return len(hosts) == 1 and self.allows is not None and self.allows(hosts[0])
-
-    async def _logged(self, scope: Any, receive: Any, send: Any) -> None:
-        started, status = perf_counter(), 0
-
-        async def watch(message: Any) -> None:
-            nonlocal status
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                status = message["status"]
-            elif message["type"] == "websocket.accept":
-                status = 101
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watch)
-        finally:
-            spent = (perf_counter() - started) * 1000
-            method = scope.get("method", "WS")
-            path = _path(scope)
-            words = {"method": method, "path": path, "status": status, "ms": round(spent, 1)}
-            text = "%s %s %s %.0f ms" if spent >= 10 else "%s %s %s %.1f ms"
-            _logger.info(text, method, path, status or "closed", spent, extra=words)
-
-
-def _path(scope: Any) -> str:
-    """As it was sent: percent-encoded, so no character of it means anything to a terminal. The query is kept out."""
-    raw = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
-    return str(raw.partition(b"?")[0].decode("ascii", "backslashreplace"))
+        return len(hosts) == 1 and self.allows(hosts[0])
 
 
 async def _refuse(scope: Any, receive: Any, send: Any) -> None:

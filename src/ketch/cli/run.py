@@ -3,76 +3,194 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import sys
+from collections.abc import Callable
+from functools import partial
+from logging import getLogger
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ketch.cli.dev import bind, url_of
-from ketch.cli.loading import PROBLEMS, app_argument, frozen, load, set_option
-from ketch.cli.terminal import say
+from ketch.cli.listening import listening
+from ketch.cli.loading import (
+    NO_APPLICATION,
+    USAGE,
+    Unloadable,
+    app_argument,
+    frozen,
+    load,
+    named_before,
+    report,
+    set_option,
+)
+from ketch.cli.serving import MODULE, prepare
+from ketch.cli.terminal import say, told
+from ketch.kernel.errors import SetupError
+from ketch.server.settings import OPTIONS, Option, ServerSettings
+from ketch.server.sockets import Listeners, listen
+
+if TYPE_CHECKING:
+    from socket import socket
+
+_COMMAND = "ketch run"
+_METAVARS = {int: "NUMBER", float: "SECONDS", str: "TEXT"}
+_logger = getLogger("ketch.server")
+
+
+def _settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A flag for each setting of the server; None where nothing was said, so that a variable can count."""
+    for option in reversed(OPTIONS):
+        function = _flag(option)(function)
+    return function
+
+
+def _flag(option: Option) -> Callable[..., Any]:
+    words: dict[str, Any] = {"default": None, "help": f"{option.help}  [env: {option.variable}{_default(option)}]"}
+    if option.kind is bool:
+        return click.option(f"{option.flag}/--no-{option.flag.removeprefix('--')}", option.name, **words)
+    # Text: the settings know what it may be, and say it in the same words as for a variable.
+    return click.option(
+        option.flag, option.name, metavar=_METAVARS[option.kind], multiple=option.several, callback=_joined, **words
+    )
+
+
+def _joined(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    return " ".join(value) or None if isinstance(value, tuple) else value
+
+
+def _default(option: Option) -> str:
+    default = option.default
+    if isinstance(default, tuple):
+        default = " ".join(default)
+    if option.name == "uds_mode":
+        default = f"{default:o}"
+    if isinstance(default, float):
+        default = f"{default:g}"
+    return "" if default in (None, "", False) and default != 0 else f"; default: {default}"
 
 
 @click.command()
 @app_argument
-@click.option("--host", default="127.0.0.1", show_default=True, envvar="HOST", help="0.0.0.0 for every address.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, envvar="PORT", show_envvar=True)
-@click.option("--uds", metavar="PATH", help="A Unix socket instead of an address.")
-@click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, envvar="WEB_CONCURRENCY", show_envvar=True
-)
-@click.option(
-    "--forwarded-allow-ips",
-    metavar="ADDRESSES",
-    envvar="FORWARDED_ALLOW_IPS",
-    show_envvar=True,
-    help="Proxies whose X-Forwarded-* headers count, with commas; without it nobody's do.",
-)
-@click.option("--root-path", default="", help="The prefix that a proxy takes off.")
-@click.option("--grace", type=click.IntRange(0), default=30, show_default=True, help="Seconds to finish requests in.")
-@click.option("--access-log", is_flag=True, help="A line for each request.")
+@_settings_options
 @click.option(
     "--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"])
 )
 @set_option
-def run(app: str | None, log_level: str, **words: Any) -> None:
+def run(app: str | None, log_level: str, **said: Any) -> None:
     """Serve in production: KETCH_ENV=production, JSON lines in the log, no reload, no tracebacks for clients.
 
     \b
     Example:  ketch run --host 0.0.0.0 --workers 4
-              ketch run shop.app:app --uds /run/shop.sock --forwarded-allow-ips 127.0.0.1
-    Exit codes: 1 the port is taken or there is no server, 3 the application cannot be loaded or did not start.
+              ketch run shop.app:app --uds /run/shop.sock --forwarded-allow-ips unix
+    Signals: TERM and INT finish what was begun (twice: end at once), HUP replaces the workers one by one,
+    TTIN and TTOU add and remove one. With --workers 1 this process serves by itself.
+    Exit codes: 1 the port is taken, 2 used wrongly, 3 the application cannot be loaded or did not start.
     """
     from ketch.app.logs import setup_logging
     from ketch.app.mode import mode
-    from ketch.cli.adapters import uvicorn
 
     os.environ.setdefault("KETCH_ENV", "production")
-    if not uvicorn.is_installed():
-        say(f"ketch run needs {uvicorn.NAME}:  {uvicorn.INSTALL}")
-        raise click.exceptions.Exit(PROBLEMS)
-    found = load(app)
+    settings = _settings(said)
+    serve = _serve_alone if _is_alone(settings) else _supervise
     setup_logging(mode(), level=log_level)
-    frozen(found)
-    how = uvicorn.Production(**words)
-    if how.uds is None:
-        bind(how.host, how.port, "ketch run").close()  # a taken port is told in our words
-    _announce(found, how)
-    raise click.exceptions.Exit(uvicorn.serve(found.app, _again(found), how))
+    raise click.exceptions.Exit(serve(app, settings, log_level))
 
 
-def _announce(found: Any, how: Any) -> None:
-    from logging import getLogger
+def _settings(said: dict[str, Any]) -> ServerSettings:
+    try:
+        return ServerSettings.read(**said)
+    except SetupError as error:
+        say(told(error))
+        raise click.exceptions.Exit(USAGE) from None
 
+
+def _is_alone(settings: ServerSettings) -> bool:
+    """One process that was asked for needs nobody above it: whoever started it will see it end.
+
+    Somebody has to replace it where there is max_requests, and Windows cannot hand sockets down.
+    """
+    return sys.platform == "win32" or (settings.workers == 1 and settings.max_requests is None)
+
+
+def _announce(listeners: Listeners, name: str, processes: int) -> None:
     from ketch.app.mode import mode
 
-    logger = getLogger("ketch")
     if mode() != "production":
-        logger.warning("KETCH_ENV is %s: this is not production.", mode())
-    address = f"unix:{how.uds}" if how.uds else url_of(how.host, how.port)
-    logger.info("serving %s on %s with %d process%s", found.target, address, how.workers, "es" * (how.workers > 1))
+        _logger.warning("KETCH_ENV is %s: this is not production.", mode())
+    where, plural = ", ".join(listeners.addresses), "es" * (processes > 1)
+    _logger.info("serving %s on %s with %d process%s", name, where, processes, plural)
 
 
-def _again(found: Any) -> str:
-    """What finds the same application in another process."""
-    target = found.target
-    return f"{target.file}:{target.name}" if target.file is not None else str(target)
+def _status_listener(settings: ServerSettings) -> socket | None:
+    """Where /metrics is to be, if that is wanted."""
+    if settings.metrics is None:
+        return None
+    from ketch.server.statuspage import listen_for_status
+
+    try:
+        return listening(partial(listen_for_status, settings.metrics, _COMMAND))
+    except SetupError as error:
+        say(told(error))
+        raise click.exceptions.Exit(USAGE) from None
+
+
+# --- one process ------------------------------------------------------------------------------------------------------
+
+
+def _serve_alone(app: str | None, settings: ServerSettings, level: str) -> int:
+    from ketch.server.worker import serve_alone
+
+    found = load(app)
+    prepare(found.app, settings)
+    frozen(found)
+    listeners = listening(partial(listen, settings, _COMMAND))
+    status = _status_listener(settings)
+
+    def open_page(metrics: Callable[[], bytes], is_ready: Callable[[], bool]) -> None:
+        from ketch.server.statuspage import StatusPage
+
+        if status is not None:
+            StatusPage(status, metrics, is_ready)
+
+    try:
+        ready = partial(_announce, listeners, str(found.target), 1)
+        failure = serve_alone(found.app, settings, listeners.of(0), ready, open_page)
+    except SetupError as error:
+        failure = error
+    finally:
+        listeners.close()
+    if failure is None:
+        return 0
+    say(report(failure))
+    return NO_APPLICATION
+
+
+# --- several ----------------------------------------------------------------------------------------------------------
+
+
+def _supervise(app: str | None, settings: ServerSettings, level: str) -> int:
+    """Only look where the application should be: it is imported by those who serve it."""
+    from ketch.app.discovery import ApplicationNotFound, locate
+    from ketch.server.metrics import exposition
+    from ketch.server.workers import Supervisor, worker_command
+
+    named = app or named_before() or ""
+    try:
+        locate(named or None)
+    except ApplicationNotFound as error:
+        raise Unloadable(report(error)) from None
+    listeners = listening(partial(listen, settings, _COMMAND, settings.processes))
+    status = _status_listener(settings)
+    announce = partial(_announce, listeners)
+    supervisor = Supervisor(worker_command(MODULE), settings, listeners, named, level=level, announce=announce)
+    if status is not None:
+        from ketch.server.statuspage import StatusPage
+
+        board = supervisor.board
+        StatusPage(
+            status, lambda: exposition(board.totals(), supervisor.serving(), supervisor.restarts), supervisor.is_ready
+        )
+    code = supervisor.run()
+    if code:
+        say(supervisor.reason or "No worker could start.")
+    return code

@@ -48,6 +48,9 @@ class Serving:
     broken: bool = False
 
 
+_GRACE = 0.3
+"""Seconds that requests on their way have when a file is saved; then they, and all streams, are cancelled."""
+
 STOP, CLOSED = "stop", "closed"
 """The supervisor's word to end, and the worker's that everything is closed: its process may end when it likes."""
 
@@ -73,9 +76,8 @@ def work(line: Connection, listener: socket, order: Order, modules: tuple[str, .
 
 
 def _preload(modules: tuple[str, ...]) -> None:
-    from ketch.cli.adapters import uvicorn
+    import ketch.server.server  # noqa: F401 (what serving needs, before there is an application to serve)
 
-    uvicorn.preload()
     for name in modules:
         try:
             import_module(name)
@@ -104,8 +106,9 @@ class _Worker:
                 raise
             self._serve_reason(error)
             return
-        if not self._serve(edge, lambda: self._announce(banner)) and not self.stopped:
-            self._serve_reason(edge.failure or RuntimeError("The application did not start."))
+        failure = self._serve(edge, lambda: self._announce(banner))
+        if failure is not None and not self.stopped:
+            self._serve_reason(edge.failure or failure)
 
     # --- the application ----------------------------------------------------------------------------------------------
 
@@ -119,7 +122,7 @@ class _Worker:
         found = find(self.order.target)
         runtime = found.app.runtime
         self._warn(runtime)
-        return Edge(found.app, host_test(self.order.bound), self.order.access_log), self._banner(found)
+        return Edge(found.app, host_test(self.order.bound)), self._banner(found)
 
     def _warn(self, runtime: Any) -> None:
         """Links that lead nowhere are no reason not to serve."""
@@ -142,11 +145,24 @@ class _Worker:
 
     # --- serving ------------------------------------------------------------------------------------------------------
 
-    def _serve(self, app: Any, ready: Any, lifespan: bool = True) -> bool:
-        from ketch.cli.adapters.uvicorn import DevServer
+    def _serve(self, app: Any, ready: Any) -> BaseException | None:
+        """Serve until `stop`; what the application's start raised, if it did."""
+        from ketch.server.accesslog import open_access_log
+        from ketch.server.server import Server
+        from ketch.server.settings import ServerSettings
 
-        self.server = DevServer(app, ready, lifespan=lifespan)
-        return bool(self.server.run(self.listener))
+        def serves() -> None:
+            ready()
+            if self.stopped:  # the word came while the application started
+                server.stop()
+
+        server = Server(app, ServerSettings(grace=_GRACE, access_log=self.order.access_log), ready=serves)
+        if self.order.access_log:
+            server.access_log = open_access_log(pause=0)
+        self.server = server
+        if not self.stopped:
+            server.run([self.listener])
+        return server.failure
 
     def _serve_reason(self, error: BaseException) -> None:
         """Show why, and answer with it, until the next change."""
@@ -160,7 +176,7 @@ class _Worker:
             say(reason)
             sys.exit(NO_APPLICATION)
         say(f"\n{reason}\n\n{paint('Waiting for the next change.', fg='yellow')}\n")
-        self._serve(broken(click.unstyle(reason)), lambda: self._tell(broken=True), lifespan=False)
+        self._serve(broken(click.unstyle(reason)), lambda: self._tell(broken=True))
 
     def _announce(self, banner: str) -> None:
         if not self.go.since:
@@ -171,7 +187,7 @@ class _Worker:
         self._tell()
 
     def _tell(self, broken: bool = False) -> None:
-        ours = tuple(name for name in sys.modules if name.startswith(("ketch.", "uvicorn.")))
+        ours = tuple(name for name in sys.modules if name.startswith("ketch."))
         try:
             self.line.send(Serving(ours, broken))
         except OSError:  # the supervisor is gone; _listen ends us

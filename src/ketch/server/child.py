@@ -22,7 +22,8 @@ from ketch.server.settings import ServerSettings
 DRAIN, NOW = "drain", "now"
 """To a worker: finish what was begun and end; end at once."""
 READY, RETIRE, FAILED = "ready", "retire", "failed"
-"""From a worker: it serves; it has answered its number of requests; it could not start, with the reason as JSON."""
+"""From a worker: it serves the application of this name; it has had its number of requests; it could not start, with
+the reason as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class Child:
         self.deadline: float | None = None
         self.told_to_end = False
         self.reason: str | None = None
+        self.name = ""
         self.hung_up = False
         self._unread = b""
         self._send(msgspec.json.encode(order))
@@ -83,7 +85,7 @@ class Child:
         for line in lines:
             word, _, rest = line.decode("utf-8", "replace").partition(" ")
             if word == READY:
-                self.ready_at = time.monotonic()
+                self.ready_at, self.name = time.monotonic(), rest
             elif word == FAILED:
                 self.reason = str(msgspec.json.decode(rest))
             yield word

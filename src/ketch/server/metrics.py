@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -102,6 +103,7 @@ class Board:
         self.descriptor = descriptor
         self._cells = memoryview(mmap.mmap(descriptor, ROWS * _WIDTH * _CELL)).cast("Q")
         self._taken: set[int] = set()
+        self._lock = threading.Lock()  # the page for Prometheus is made in a thread
 
     @classmethod
     def create(cls) -> Board:
@@ -120,12 +122,13 @@ class Board:
 
     def give_back(self, row: int) -> None:
         """Its process has ended: keep what it counted, forget what it held."""
-        for at, number in enumerate(NUMBERS, _FIRST):
-            if number.kind == COUNTER:
-                self._cells[_GONE * _WIDTH + at] += self._cells[row * _WIDTH + at]
-        for at in range(_WIDTH):
-            self._cells[row * _WIDTH + at] = 0
-        self._taken.discard(row)
+        with self._lock:
+            for at, number in enumerate(NUMBERS, _FIRST):
+                if number.kind == COUNTER:
+                    self._cells[_GONE * _WIDTH + at] += self._cells[row * _WIDTH + at]
+            for at in range(_WIDTH):
+                self._cells[row * _WIDTH + at] = 0
+            self._taken.discard(row)
 
     def write(self, row: int, counters: Counters) -> None:
         """The numbers of the process that owns this row, and that it is alive."""
@@ -141,8 +144,9 @@ class Board:
 
     def totals(self) -> list[int]:
         """The sums over all processes, in the order of NUMBERS."""
-        rows = [_GONE, *sorted(self._taken)]
-        return [sum(self._cells[row * _WIDTH + at] for row in rows) for at in range(_FIRST, _WIDTH)]
+        with self._lock:
+            rows = [_GONE, *self._taken]
+            return [sum(self._cells[row * _WIDTH + at] for row in rows) for at in range(_FIRST, _WIDTH)]
 
 
 def _anonymous() -> int:

@@ -65,7 +65,7 @@ class Supervisor:
         target: str,
         *,
         level: str = "info",
-        announce: Callable[[int], None] = lambda count: None,
+        announce: Callable[[str, int], None] = lambda name, count: None,
     ) -> None:
         self.command, self.settings, self.listeners, self.target = command, settings, listeners, target
         self.level, self.announce = level, announce
@@ -159,7 +159,8 @@ class Supervisor:
             return
         if all(slot.due is not None or (slot.current is not None and slot.current.ready_at) for slot in self.slots):
             self.started = True
-            self.announce(self.serving())
+            name = next(slot.current.name for slot in self.slots if slot.current is not None and slot.current.ready_at)
+            self.announce(name, self.serving())
             self._say_ready()
             if self.reason is not None:
                 _logger.error("a worker could not start. %s", self.reason)
@@ -379,6 +380,10 @@ class Supervisor:
         self._say_ready()
 
     # --- what is asked about it ---------------------------------------------------------------------------------------
+
+    def is_ready(self) -> bool:
+        """Whether requests are wanted. May be called from another thread."""
+        return self.serving() > 0 and not self.stopping
 
     def serving(self) -> int:
         """How many workers serve now. May be called from another thread."""
