@@ -1,4 +1,4 @@
-"""The small things, one at a time: finding a route, reading a parameter, a dependency. `./dev bench MICRO=1`
+"""The small things, one at a time: a head, finding a route, reading a parameter, a dependency. `./dev bench MICRO=1`
 
 CPU time in nanoseconds, the best of many rounds, for what is measured is small and the machine is shared. No server and
 no event loop take part, but for the thread hop, which needs one. What is quoted elsewhere comes from `./dev bench`.
@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.workloads import BROWSER_HEADERS
 from ketch import App, Cookie, Depends, Field, Header, Query, Request, Struct
 from ketch.inject.scope import Scope
 from ketch.kernel.origin import UNKNOWN
@@ -24,6 +25,8 @@ from ketch.routing.converters import INLINE
 from ketch.routing.entry import Entry
 from ketch.routing.pattern import parse_pattern
 from ketch.routing.table import Table
+from ketch.server import head as head_module
+from ketch.server.head import HeadLimits, parse_head
 from ketch.serving.run import run
 
 ROUNDS = 15
@@ -79,6 +82,37 @@ def matching(size: int) -> dict[str, float]:
     paths = {"static": f"/static{last}/list", "parametrised": f"/things{last}/42/parts", "none": "/elsewhere/42/parts"}
     assert match("GET", paths["static"])[0] == match("GET", paths["parametrised"])[0] == last  # type: ignore[index]
     return {kind: best(lambda path=path: match("GET", path), 5_000) for kind, path in paths.items()}  # type: ignore[misc]
+
+
+# --- the head of a request ------------------------------------------------------------------------------------------
+
+HOST = b"host: 127.0.0.1:8000\r\n"
+BROWSER = b"".join(f"{name}: {value}\r\n".encode() for name, value in BROWSER_HEADERS)
+HEADS = {
+    "GET, one header": b"GET /plaintext HTTP/1.1\r\n" + HOST + b"\r\n",
+    "GET with a query": b"GET /items/42?q=hello&limit=10 HTTP/1.1\r\n" + HOST + b"\r\n",
+    "GET, ten more of a browser's": b"GET /plaintext HTTP/1.1\r\n" + HOST + BROWSER + b"\r\n",
+    "POST with a length": b"POST /orders HTTP/1.1\r\n"
+    + HOST
+    + b"content-type: application/json\r\ncontent-length: 417\r\n\r\n",
+}
+
+
+def heads() -> dict[str, tuple[float, float]]:
+    """By kind of head: nanoseconds to parse it, and to parse it and list its headers."""
+    limits = HeadLimits()
+
+    def listed(data: bytes) -> object:
+        head = parse_head(data, 0, limits)
+        return None if head is None else head.headers()
+
+    return {
+        kind: (
+            best(functools.partial(parse_head, data, 0, limits), 3_000),
+            best(functools.partial(listed, data), 3_000),
+        )
+        for kind, data in HEADS.items()
+    }
 
 
 # --- reading parameters ----------------------------------------------------------------------------------------------
@@ -312,7 +346,12 @@ def dependencies() -> dict[str, tuple[float, float]]:
 
 
 def main() -> None:
-    print("finding a route: nanoseconds\n")
+    compiled = "compiled" if head_module.__file__.endswith((".so", ".pyd")) else "not compiled"
+    print(f"Ketch's hot modules are {compiled}; CPython {sys.version.split()[0]}\n")
+    print("the head of a request: nanoseconds, and with its headers listed\n")
+    for what, (alone, listed) in heads().items():
+        print(f"  {what:30}{alone:8.0f}{listed:8.0f}", flush=True)
+    print("\nfinding a route: nanoseconds\n")
     print(f"  {'routes':>8}{'static':>10}{'one int':>10}{'no route':>10}")
     for size in SIZES:
         found = matching(size)

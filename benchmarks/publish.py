@@ -18,7 +18,8 @@ BEGIN, END = "<!-- bench: made from benchmarks/results.json -->", "<!-- bench: e
 
 
 def write(results: Results, folder: Path) -> None:
-    """The three files of a run."""
+    """The three files of a run, all made from the figures as `results.json` rounds them."""
+    results = Results.from_json(results.as_json())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(results.as_json(), "utf-8")
     (folder / "results.md").write_text(markdown(results), "utf-8")
@@ -28,6 +29,7 @@ def write(results: Results, folder: Path) -> None:
 
 def publish(results: Results, root: Path = ROOT) -> None:
     """Replace the committed results, the chart and the README's table by this run's."""
+    results = Results.from_json(results.as_json())
     write(results, root / "benchmarks")
     (root / "benchmarks" / "results.svg").replace(root / "docs" / "performance.svg")
     page = root / "README.md"

@@ -18,10 +18,10 @@ IDLE = ("idle connection KiB", "idle WebSocket KiB", "ping p99 ms")
 SPREAD = ("half load p99 ms", "half load rps", "half load us")
 
 HOW = """\
-Made by `./dev bench`. CPU time per request of the whole server process tree (user and system), one worker,
-one core for the server and another for the load, keep-alive on loopback, no access log. Peers are interleaved, one
-under load at a time; medians, with the lowest and highest round. Only ratios within a run mean anything, because
-machines are shared; each round is compared with itself. Every peer answered every request rightly and refused the bad ones."""
+Made by `./dev bench`. CPU time per request of the whole server process tree (user and system), one worker, one core for
+the server and another for the load, keep-alive on loopback, no access log. Peers are interleaved, one under load at a
+time; medians, with the lowest and highest round. Only ratios within a run mean anything, because machines are shared;
+each round is compared with itself. A peer stands in the table only if it answered rightly and refused bad input."""
 
 
 def markdown(results: Results) -> str:

@@ -4,14 +4,17 @@ Without PEERS, TESTS and PARTS everything is measured and the committed results 
 after the environments were made once). Otherwise a part of it, in about a minute, written to `.bench/last/`.
 
     PEERS=django-bolt,nginx   TESTS=T1,T4+await   PARTS=load,alone,idle,workers,tail   names: ./dev bench LIST=1
-    ROUNDS=2  SECONDS=2 (a load)  PYTHON=3.13 (every peer's interpreter)  PUBLISH=1 or 0  STRICT=1 (exit 1 on a miss)
+    ROUNDS=2  SECONDS=2 (a load)  PYTHON=3.13 (every peer's interpreter)  STRICT=1 (exit 1 if a target is missed)
+    PUBLISH=1 replaces the committed results by a part, 0 does not, `last` measures nothing and takes `.bench/last/`
     PREPARE=1 only makes the environments
+    MICRO=1   the parts of Ketch one at a time, compiled and not (micro.py)
 """
 
 from __future__ import annotations
 
 import datetime
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,6 +43,7 @@ DEFAULTS = {
     "STRICT": "",
     "LIST": "",
     "PREPARE": "",
+    "MICRO": "",
 }
 
 
@@ -66,7 +70,7 @@ def chosen(text: str, known: list[str], what: str) -> list[str]:
     return names
 
 
-def tests_of(text: str) -> list[str]:
+def named_tests(text: str) -> list[str]:
     """The tests in a comma list: workloads, perhaps with a suffix."""
     names = [name.strip().replace("t", "T", 1) if name.strip()[:1] == "t" else name.strip() for name in text.split(",")]
     for name in names:
@@ -91,9 +95,15 @@ def main() -> None:
     given = settings(sys.argv[1:])
     if given["LIST"]:
         sys.exit(names())
+    if given["PUBLISH"] == "last":
+        publish(Results.from_json((FOLDER / "last" / "results.json").read_text("utf-8")))
+        return
+    if given["MICRO"]:
+        micro(interpreter(given["PYTHON"]))
+        return
     whole = not (given["PEERS"] or given["TESTS"] or given["PARTS"])
     peers = [PEERS[name] for name in chosen(given["PEERS"], list(PEERS), "peer")] or list(PEERS.values())
-    tests = tests_of(given["TESTS"]) or all_tests(peers)
+    tests = named_tests(given["TESTS"]) or all_tests(peers)
     parts = chosen(given["PARTS"], list(PARTS), "part") or (list(PARTS) if whole else ["load"])
     python = interpreter(given["PYTHON"])
     results = Results(version_of(python), int(given["ROUNDS"]), int(given["SECONDS"]), tests, machine())
@@ -108,6 +118,13 @@ def main() -> None:
         say(f"--- {name}")
         PARTS[name](programs, results, asked=bool(given["TESTS"]))
     finish(results, given, whole=whole)
+
+
+def micro(python: str) -> None:
+    """`micro.py` in the environment of each of Ketch's two wheels."""
+    for name in ("ketch", "ketch-pure"):
+        print(f"\n=== {PEERS[name].title}\n", flush=True)
+        subprocess.run([prepare(PEERS[name], python), str(Path(__file__).with_name("micro.py"))], check=True)
 
 
 def prepared(peers: list[Peer], python: str, results: Results) -> dict[str, str]:
@@ -126,8 +143,6 @@ def prepared(peers: list[Peer], python: str, results: Results) -> dict[str, str]
 
 def versions(peer: Peer) -> list[str]:
     """What a peer that is no package says of itself."""
-    import subprocess
-
     path = shutil.which(peer.name) or shutil.which(peer.name, path="/usr/sbin:/sbin:/usr/local/sbin")
     return [subprocess.run([path, "-v"], capture_output=True, text=True).stderr.strip()] if path else []
 

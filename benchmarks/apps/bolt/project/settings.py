@@ -1,7 +1,7 @@
 """The least a django-bolt project needs, as in production: no debugging, and no access log.
 
-`BoltAPI(enable_logging=False)` alone does not silence it under `runbolt`, which merges all APIs into one of its own; the
-level of Django's server log does.
+`BoltAPI(enable_logging=False)` alone does not silence it under `runbolt`, which merges all APIs into one of its own;
+the level of Django's server log does.
 """
 
 from __future__ import annotations
