@@ -18,9 +18,10 @@ from benchmarks.workloads import WORKLOADS
 NAMES, COLUMN, GAP, ROW, BAR, HEAD, FOOT = 190, 122, 14, 22, 12, 58, 30
 LABEL = 40
 # A column ends at this many times its quickest framework, so that the quick ones can still be told apart.
-CAP = 12.0
+CAP = 8.0
 
 STYLE = """
+  .ground { fill: #ffffff }
   text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #24292f }
   .title { font-size: 14px; font-weight: 600 }
   .small { font-size: 10.5px; fill: #57606a }
@@ -28,7 +29,7 @@ STYLE = """
   .bar { fill: #9aa7b4 } .bar.mine { fill: #0f7c8c } .bar.limit { fill: #c9ced4 }
   .notch { stroke: #ffffff; stroke-width: 2 }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 } .small { fill: #9198a1 }
+    .ground { fill: #0d1117 } text { fill: #e6edf3 } .small { fill: #9198a1 }
     .bar { fill: #59636e } .bar.mine { fill: #39b8c8 } .bar.limit { fill: #3d444d }
     .notch { stroke: #0d1117 }
   }"""
@@ -48,6 +49,7 @@ def chart(results: Results) -> str:
         '<title id="title">CPU microseconds per request, by framework and workload</title>',
         f'<desc id="about">{escape(described(results, peers, tests))}</desc>',
         f"<style>{STYLE}\n</style>",
+        f'<path class="ground" d="M0 0h{width}v{height}h-{width}z"/>',
         '<text class="title" x="8" y="20">CPU microseconds per request: less is better</text>',
         *(
             f'<text x="8" y="{middle(row) + 4}"{weight(name)}>{escape(PEERS[name].title)}</text>'

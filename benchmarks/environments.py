@@ -169,6 +169,14 @@ def run(command: list[str], what: str, **environ: str) -> None:
         raise CannotPrepare(f"{what} failed: {(done.stderr or done.stdout).strip()[-600:]}")
 
 
+def own_version(python: str, *, pure: bool) -> str:
+    """What the report says of Ketch's own wheel; a wheel without a compiled part says so."""
+    kind = "pure" if pure else "compiled"
+    (wheel,) = (FOLDER / "wheels" / f"{version_of(python)}-{kind}-{source_key()}").glob("*.whl")
+    compiled = not wheel.name.endswith("none-any.whl")
+    return f"ketch {wheel.name.split('-')[1]}, {'compiled' if compiled else 'not compiled'}"
+
+
 def prepare_nginx(peer: Peer) -> str:
     """Write nginx's configuration and return its path."""
     path = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin:/usr/local/sbin")

@@ -177,7 +177,7 @@ PEERS: dict[str, Peer] = {
         Peer("django", "Django + gunicorn", GUNICORN_RUN, (*DJANGO, PYDANTIC), "django_app", imports="django.urls"),
         Peer(
             "drf",
-            "Django REST framework + gunicorn",
+            "DRF + gunicorn",
             GUNICORN_RUN,
             (*DJANGO, "djangorestframework==3.18.3"),
             "drf_app",

@@ -53,7 +53,7 @@ def conditions(results: Results) -> str:
     when = f"{results.date}: " if results.date else ""
     return (
         f"{when}{results.machine}, CPython {results.python}, {results.generator}, "
-        f"{results.rounds} rounds of {results.seconds} s."
+        f"{results.rounds} round{'s' * (results.rounds > 1)} of {results.seconds} s."
     )
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.environments import CannotPrepare, interpreter, prepare, version_of
+from benchmarks.environments import CannotPrepare, interpreter, own_version, prepare, version_of
 from benchmarks.parts import alone_part, idle_part, load_part, tail_part, workers_part
-from benchmarks.peers import PEERS, Peer
+from benchmarks.peers import COMPILED, PEERS, PURE, Peer
 from benchmarks.places import FOLDER
 from benchmarks.publish import publish, write
 from benchmarks.report import markdown
@@ -137,12 +137,15 @@ def prepared(peers: list[Peer], python: str, results: Results) -> dict[str, str]
             results.leave_out(peer.name, exc)
             say(f"{peer.name} is left out: {exc}")
         else:
-            results.versions[peer.name] = [line for line in peer.requires if not line.startswith("<")] or versions(peer)
+            results.versions[peer.name] = versions(peer, python)
     return found
 
 
-def versions(peer: Peer) -> list[str]:
-    """What a peer that is no package says of itself."""
+def versions(peer: Peer, python: str) -> list[str]:
+    """The pinned packages; of Ketch which wheel it is; what a program that is no package says of itself."""
+    own = [own_version(python, pure=line == PURE) for line in peer.requires if line in (COMPILED, PURE)]
+    if peer.requires:
+        return [*own, *(line for line in peer.requires if line not in (COMPILED, PURE))]
     path = shutil.which(peer.name) or shutil.which(peer.name, path="/usr/sbin:/sbin:/usr/local/sbin")
     return [subprocess.run([path, "-v"], capture_output=True, text=True).stderr.strip()] if path else []
 
