@@ -17,6 +17,8 @@ from collections import deque
 from random import random
 from typing import TYPE_CHECKING, Any
 
+from .unsent import unsent
+
 if TYPE_CHECKING:
     from .adapters.wsproto import BadFrame, Close, Frames
     from .conversation import Conversation
@@ -85,7 +87,7 @@ class WebSocketConnection(asyncio.Protocol):
             self.transport.resume_reading()
         self._waiters: deque[asyncio.Future[None]] | None = None  # sends that wait for a slow reader
         self._blocked_since = 0.0  # when the transport said that its buffer is full, 0 while it is not
-        self._blocked_at = 0  # bytes in it at that moment, or when last seen to shrink
+        self._blocked_at = 0  # bytes the client had not taken when we last looked, -1 before
         self._ping: bytes | None = None  # payload of a ping to answer when there is room again
         self._heard = self._pinged = 0.0  # when bytes last came; when we sent a ping, 0 once anything has come
         self._patience = 0.0
@@ -180,7 +182,7 @@ class WebSocketConnection(asyncio.Protocol):
 
         if self.handshake is None:
             raise RuntimeError("the handshake is over")
-        self.write(self.handshake.answer(subprotocol, headers))
+        response = self.handshake.answer(subprotocol, headers)
         deflate = self.handshake.deflate
         bits = deflate.window_bits if deflate is not None else 0
         self.frames = Frames(limit=self.talk.limit, fragments=_FRAGMENTS, window_bits=bits)
@@ -189,6 +191,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._be_patient()
         self.server.counters.websockets += 1
         self.server.counters.open_websockets += 1
+        self.write(response)
         early, self._early = self._early, b""
         if early:
             self.frames.feed(early)
@@ -237,7 +240,7 @@ class WebSocketConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """From the transport: its buffer is full."""
         self._blocked_since = self.loop.time()
-        self._blocked_at = self.transport.get_write_buffer_size()
+        self._blocked_at = -1
 
     def resume_writing(self) -> None:
         """From the transport: there is room again."""
@@ -295,7 +298,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _wait_for_the_end(self) -> None:
         self._give_up = self.clock.now + self.settings.ws_close_timeout
-        self._left = self.transport.get_write_buffer_size()
+        self._left = unsent(self.transport)
 
     def eof_received(self) -> None:
         """From the transport, which closes itself now: half a WebSocket is none."""
@@ -339,20 +342,19 @@ class WebSocketConnection(asyncio.Protocol):
             else:
                 self._keep_alive(now)
         elif self.phase in _ENDS and now >= self._give_up:
-            left = self.transport.get_write_buffer_size()
+            left = unsent(self.transport)
             if left and left < self._left:  # slow, but on its way
                 self._wait_for_the_end()
             else:
                 self.abort()
 
     def _is_stalled(self, now: float) -> bool:
-        if not self.server.late(now - self._blocked_since, self.settings.write_timeout):
-            return False
-        size = self.transport.get_write_buffer_size()
-        if size > self._blocked_at - _PROGRESS:
-            return True
-        self._blocked_since, self._blocked_at = now, size
-        return False
+        size = unsent(self.transport)
+        if self._blocked_at < 0:
+            self._blocked_at = size
+        if size <= self._blocked_at - _PROGRESS:
+            self._blocked_since, self._blocked_at = now, size
+        return bool(self.server.late(now - self._blocked_since, self.settings.write_timeout))
 
     def _keep_alive(self, now: float) -> None:
         if not self._reading:
