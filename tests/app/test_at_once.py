@@ -125,7 +125,7 @@ def test_a_value_that_could_not_be_made_is_tried_again() -> None:
             return await scope.get(Clock)
 
     async def main() -> list[Any]:
-        return await asyncio.gather(ask(), ask(), return_exceptions=True)
+        return [*await asyncio.gather(ask(), ask(), return_exceptions=True)]
 
     first, second = asyncio.run(main())
     assert isinstance(first, OSError) and isinstance(second, Clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -156,6 +157,9 @@ class Odd(Struct, kw_only=True):
     pairs: tuple[Path, ...] = ()
     fraction: Fraction = Fraction(1)
     choice: Smtp | list[int] | None = None
+    by_name: dict[str, Path] = {}
+    nested: list[list[Path]] = []
+    call: Callable[[], None] | None = None
 
 
 @pytest.mark.parametrize(
@@ -170,6 +174,8 @@ class Odd(Struct, kw_only=True):
         ({"FRACTION": "1/3"}, "fraction", Fraction(1, 3)),
         ({"CHOICE": "[1]"}, "choice", [1]),
         ({"CHOICE": '{"host": "x"}'}, "choice", Smtp("x")),
+        ({"BY_NAME": '{"a": "/a", "b": "~/b"}'}, "by_name", {"a": Path("/a"), "b": Path.home() / "b"}),
+        ({"NESTED": '[["/a"], []]'}, "nested", [[Path("/a")], []]),
     ],
 )
 def test_odd_types(variables: dict[str, str], name: str, value: Any) -> None:
@@ -183,6 +189,8 @@ def test_odd_types(variables: dict[str, str], name: str, value: Any) -> None:
         ({"FOLDERS": "[1]"}, "should be text"),
         ({"FOLDERS": "[1"}, "should be JSON"),
         ({"CHOICE": "[x]"}, "should be JSON"),
+        ({"BY_NAME": '{"a": 1}'}, "[a] cannot be read from text"),
+        ({"CALL": "print"}, "cannot be read from text"),
     ],
 )
 def test_odd_mistakes(variables: dict[str, str], says: str) -> None:

@@ -222,6 +222,30 @@ MISTAKES: dict[str, str] = {
         @app.get("/late")
         async def late() -> None: ...
     """,
+    "depends-on-a-value": """
+        @app.get("/now")
+        async def now(clock: Annotated[Clock, Depends("clock")]) -> str: ...
+    """,
+    "depends-on-nothing": """
+        @app.get("/now")
+        async def now(clock=Depends()) -> str: ...
+    """,
+    "annotation-that-is-no-type": """
+        @app.get("/orders")
+        async def find(limit: 5) -> str: ...
+    """,
+    "path-struct-with-another-name": """
+        class Where(Struct):
+            id: int
+            slug: str
+        @app.get("/orders/{id}")
+        async def find(where: Annotated[Where, Path()]) -> str: ...
+    """,
+    "generator-of-the-other-colour": """
+        @app.get("/numbers")
+        def numbers() -> AsyncIterator[int]:
+            yield 1
+    """,
     "several-at-once": """
         @app.get("/users/{user_id}")
         async def show(id: int) -> Item: ...

@@ -8,7 +8,6 @@ nested record as JSON. An empty text is no value, except for `str`. Every mistak
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Any, TypeVar
 
 from ketch.app.environment import Environment, Text, here
@@ -17,7 +16,7 @@ from ketch.binding.error_types import FAILED, Problems
 from ketch.binding.interpret_json import loose
 from ketch.binding.interpret_record import construct, validate
 from ketch.binding.interpret_text import TextReader
-from ketch.binding.interpret_value import ValueReader
+from ketch.binding.interpret_value import ValueReader, by_class
 from ketch.http.redact import looks_secret
 from ketch.inject.provider import Kind, Provider, name_of, provider_for
 from ketch.kernel.annotations import shape_of
@@ -234,26 +233,13 @@ def _value(shape: Shape, text: str, problems: Problems) -> Any:
     if found is not None and not text.lstrip().startswith("["):
         return TextReader(problems).values(found, _split(text), ())
     if isinstance(shape, OpaqueShape):
-        return _opaque(shape, text, problems)
+        return by_class(shape, text, (), problems)
     if isinstance(shape, AnyShape):
         return text
     if isinstance(shape, ListShape) and isinstance(shape.item, OpaqueShape):
         texts = _json(_TEXTS, text, problems) if text.lstrip().startswith("[") else _split(text)
-        return texts if texts is FAILED else shape.type(_opaque(shape.item, part, problems) for part in texts)
+        return texts if texts is FAILED else shape.type(by_class(shape.item, part, (), problems) for part in texts)
     return _json(shape, text, problems)
-
-
-def _opaque(shape: OpaqueShape, text: str, problems: Problems) -> Any:
-    kind = shape.type
-    if not isinstance(kind, type):
-        return problems.add("value_error", (), text, "cannot be read from text")
-    try:
-        made = kind(text)
-    except Exception as error:  # somebody's class: whatever it says is the reason
-        return problems.add("value_error", (), text, f"is refused by {kind.__name__}: {error}")
-    if isinstance(made, PurePath) and text.startswith("~") and hasattr(made, "expanduser"):
-        return made.expanduser()
-    return made
 
 
 def _json(shape: Shape, text: str, problems: Problems) -> Any:

@@ -17,6 +17,7 @@ from ketch.binding.mistakes import (
     cannot_be_read,
     guard_with_body,
     nested_parameter_struct,
+    nothing_to_call,
     path_name_unknown,
     unfit_in_thread,
     unfit_in_websocket,
@@ -126,8 +127,8 @@ class Classifier:
 
     def _depends(self, marker: DependsMarker, parameter: Parameter, provider: Provider) -> Need:
         dependency = marker.dependency if marker.dependency is not None else parameter.bare
-        if not callable(dependency):
-            raise unknown_type(self, parameter, provider, "Depends() needs a function or class to call.")
+        if dependency is EMPTY or not callable(dependency):
+            raise nothing_to_call(self, parameter, provider)
         check_scope(marker.scope, provider.origin)
         replaced = self.registry.replace(dependency)
         if isinstance(replaced, Provider):

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ketch.binding.instants import finisher
 from ketch.binding.pydantic_types import record_adapter
 from ketch.binding.text import aware, checks, naive, zoned
 from ketch.kernel.shapes import (
@@ -104,8 +105,13 @@ def _expect(value: Any, kind: type) -> Any:
 def _mapping(key: Shape, each: Build) -> Build:
     if isinstance(key, (AnyShape, ScalarShape)) and getattr(key, "type", str) is str and not key.constraints:
         return lambda value: {k: each(v) for k, v in _expect(value, dict).items()}
-    annotation = dict[key.annotation, Any]  # type: ignore[name-defined]
-    return lambda value: {k: each(v) for k, v in msgspec.convert(value, annotation, str_keys=True).items()}
+    annotation, put = dict[key.annotation, Any], finisher(key)  # type: ignore[name-defined]
+
+    def build(value: Any) -> Any:
+        found = msgspec.convert(value, annotation, str_keys=True).items()
+        return {put(k): each(v) for k, v in found} if put is not None else {k: each(v) for k, v in found}
+
+    return build
 
 
 def _union(shape: UnionShape, seen: dict[Any, Build]) -> Build:

@@ -31,9 +31,8 @@ def _finish(shape: Shape, seen: dict[Any, Any]) -> Finish | None:
         case TupleShape(items=items):
             steps = [_finish(item, seen) for item in items]
             return None if not any(steps) else lambda v: tuple(s(x) if s else x for s, x in zip(steps, v, strict=True))
-        case DictShape(value=item):
-            inner = _finish(item, seen)
-            return None if inner is None else lambda value: {k: inner(v) for k, v in value.items()}
+        case DictShape(key=key, value=item):
+            return _finish_mapping(_finish(key, seen), _finish(item, seen))
         case UnionShape(members=members):
             return _finish_union(members, seen)
         case RecordShape(kind=kind) if kind != "pydantic":
@@ -43,6 +42,12 @@ def _finish(shape: Shape, seen: dict[Any, Any]) -> Finish | None:
 
 def _finish_list(each: Finish, kind: type) -> Finish:
     return lambda value: kind(map(each, value))
+
+
+def _finish_mapping(key: Finish | None, each: Finish | None) -> Finish | None:
+    if key is None:
+        return None if each is None else lambda value: {k: each(v) for k, v in value.items()}
+    return lambda value: {key(k): each(v) if each is not None else v for k, v in value.items()}
 
 
 def _finish_union(members: tuple[Shape, ...], seen: dict[Any, Any]) -> Finish | None:

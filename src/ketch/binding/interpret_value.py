@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from datetime import datetime, time
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -83,14 +84,7 @@ class ValueReader:
         return self.problems.add("literal_error", loc, value, choices(shape.values))
 
     def _opaque(self, shape: OpaqueShape, value: Any, loc: Loc) -> Any:
-        before = len(self.problems)
-        plain = self._any(_ANY, value, loc)
-        if len(self.problems) != before:
-            return FAILED
-        try:
-            return msgspec.convert(plain, shape.type)
-        except (ValueError, TypeError):
-            return self.problems.add("value_error", loc, value, "Not understood")
+        return by_class(shape, value, loc, self.problems)
 
     # --- scalars ------------------------------------------------------------------------------------------------------
 
@@ -350,6 +344,23 @@ def _hashable(value: Any) -> bool:
     return True
 
 
+def by_class(shape: OpaqueShape, text: Any, loc: Loc, problems: Problems) -> Any:
+    """An instance of somebody's class, which reads its text itself (a Path, a Fraction), or FAILED.
+
+    For settings. In a request such a type is a mistake that is told when the application starts.
+    """
+    kind = shape.type
+    if not isinstance(kind, type) or not isinstance(text, str):
+        return problems.add("value_error", loc, text, "cannot be read from text")
+    try:
+        made = kind(text)
+    except Exception as error:  # whatever it says is the reason
+        return problems.add("value_error", loc, text, f"is refused by {kind.__name__}: {error}")
+    if isinstance(made, PurePath) and text.startswith("~") and hasattr(made, "expanduser"):
+        return made.expanduser()
+    return made
+
+
 def _member(kind: type[enum.Enum], value: Any) -> Any:
     """The member of an Enum that a JSON value names: text for text, integers (of 64 bits) for integers."""
     values = [member.value for member in kind]
@@ -360,7 +371,8 @@ def _member(kind: type[enum.Enum], value: Any) -> Any:
         if type(value) is not int or not -(2**63) <= value < 2**64:
             return FAILED
     else:
-        return next((m for m in kind if type(m.value) is type(value) and m.value == value), FAILED)
+        plain = float(value) if isinstance(value, Number) else value
+        return next((m for m in kind if type(m.value) is type(plain) and m.value == plain), FAILED)
     try:
         return kind(value)
     except Exception:  # also whatever a `_missing_` of the application raises: the value is none of its members

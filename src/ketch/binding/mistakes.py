@@ -67,6 +67,17 @@ def unknown_type(where: Classifier, parameter: Parameter, provider: Provider, wh
     )
 
 
+def nothing_to_call(where: Classifier, parameter: Parameter, provider: Provider) -> SetupError:
+    """`Depends()` around something that cannot be called, or around nothing where no annotation says what."""
+    return SetupError(
+        "KETCH-BIND-003",
+        f'{where.label} cannot fill "{_written(parameter)}" of {provider.name}.',
+        places=_places(where, provider),
+        why="Depends() needs a function or class to call.",
+        fix=f"Write:  {parameter.name}: Annotated[Thing, Depends(make_it)]",
+    )
+
+
 def unfit_in_thread(where: Classifier, parameter: Parameter, provider: Provider, instead: str) -> SetupError:
     """A `def` asks for what only works on the event loop."""
     name = spell(parameter.bare)

@@ -9,9 +9,11 @@ from ketch.kernel.shapes import RecordShape
 
 
 def dec_hook(kind: Any, value: Any) -> Any:
-    """msgspec asks here for types it does not know: pydantic's."""
+    """msgspec asks here for types it does not know: pydantic's, and `object`, which is anything."""
     if hasattr(kind, "__pydantic_validator__") or hasattr(kind, "__pydantic_fields__"):
         return adapter_of(kind).validate_python(value)
+    if kind is object:
+        return value
     raise NotImplementedError(f"{kind} cannot be decoded")
 
 
