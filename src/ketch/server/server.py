@@ -160,9 +160,9 @@ class Server:
         """
         self._now = self._now or now
         if self.loop is not None and not self.loop.is_closed() and self._stopping is not None:
-            self.loop.call_soon_threadsafe(self._stopping.set)
-            if now:
+            if now:  # first: once told to stop, the loop of another thread may be closed at any moment
                 self.loop.call_soon_threadsafe(self._cancel_all)
+            self.loop.call_soon_threadsafe(self._stopping.set)
 
     # --- the application ----------------------------------------------------------------------------------------------
 
