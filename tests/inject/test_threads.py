@@ -82,3 +82,51 @@ def test_refuses_when_full() -> None:
         threads.close()
 
     asyncio.run(main())
+
+
+def test_what_has_not_begun_when_its_caller_is_cancelled_never_begins() -> None:
+    done: list[str] = []
+
+    async def main() -> None:
+        threads, gate = Threads(1), threading.Event()
+        first = asyncio.create_task(threads(gate.wait))
+        await asyncio.sleep(0.02)
+        dropped = asyncio.create_task(threads(done.append, "dropped"))
+        cleaned = asyncio.create_task(threads.surely(done.append, "cleaned up"))
+        await asyncio.sleep(0.02)
+        for task in (dropped, cleaned):
+            task.cancel()
+        gate.set()
+        await first
+        for task in (dropped, cleaned):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert threads.busy == 0
+        threads.close()
+
+    asyncio.run(main())
+    assert done == ["cleaned up"]
+
+
+def test_a_thread_whose_loop_was_closed_meanwhile_serves_the_next() -> None:
+    threads, gate, entered = Threads(1), threading.Event(), threading.Event()
+
+    def work() -> None:
+        entered.set()
+        gate.wait(10)
+
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)  # it says that a task was given up: so it was
+    call = loop.create_task(threads(work))
+    loop.call_later(0, loop.stop)
+    loop.run_forever()
+    assert entered.wait(10)
+    loop.close()
+    del call
+    gate.set()
+
+    async def main() -> int:
+        return await threads(lambda: 5)
+
+    assert asyncio.run(main()) == 5
+    threads.close()
