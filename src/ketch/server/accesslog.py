@@ -62,7 +62,8 @@ class AccessLog:
         self._dev = formatter if isinstance(formatter, DevFormatter) else None
         self._pause = pause
         self._lines: deque[bytes] = deque()
-        self._size = self._dropped = 0
+        self._noted = self._taken = 0  # bytes, each counted by one thread alone
+        self._dropped = 0
         self._second, self._time = 0, ""
         self._bell = threading.Event()
         self._closing = False
@@ -92,7 +93,7 @@ class AccessLog:
             "client": client,
         }
         if request_id:
-            words["request_id"] = request_id[:_LONGEST]
+            words["request_id"] = _plain(request_id)
         spent = seconds * 1000
         text = f"{method} {told} {status or 'closed'} {spent:.{1 if spent < 10 else 0}f} ms"
         if self._stream is None:
@@ -119,13 +120,14 @@ class AccessLog:
     def _put(self, line: bytes) -> None:
         if not self._pause:
             self._lines.append(line)
+            self._noted += len(line)
             self._flush()
             return
-        if self._size > _BOUND:
+        if self._noted - self._taken > _BOUND:
             self._dropped += 1
             return
         self._lines.append(line)
-        self._size += len(line)
+        self._noted += len(line)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="ketch-access-log", daemon=True)
             self._thread.start()
@@ -143,10 +145,11 @@ class AccessLog:
     def _flush(self) -> None:
         """Whole lines, as many at a time as are written in one piece. What cannot be written is nobody's fault here."""
         gathered: list[bytes] = []
-        size = self._size = 0
+        size = 0
         try:
             while self._lines:
                 line = self._lines.popleft()
+                self._taken += len(line)
                 if gathered and size + len(line) > _ATOMIC:
                     self._out(b"".join(gathered))
                     gathered, size = [], 0
@@ -155,7 +158,8 @@ class AccessLog:
             if gathered:
                 self._out(b"".join(gathered))
         except (OSError, ValueError):  # closed, or the disk is full
-            self._lines.clear()
+            while self._lines:
+                self._taken += len(self._lines.popleft())
         dropped, self._dropped = self._dropped, 0
         if dropped:
             logging.getLogger("ketch").warning("%d access lines were dropped: they could not be written.", dropped)
@@ -185,5 +189,10 @@ class AccessLog:
 
 def _shown(path: bytes) -> str:
     """Percent-encoded as it was sent, and cut: no character of it means anything to a terminal or a log's reader."""
-    text = path.partition(b"?")[0].decode("ascii", "backslashreplace")
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return _plain(path.partition(b"?")[0].decode("ascii", "backslashreplace"))
+
+
+def _plain(text: str) -> str:
+    """In one line, and cut."""
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return cut if cut.isprintable() else ascii(cut)[1:-1]
