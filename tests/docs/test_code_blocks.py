@@ -251,11 +251,11 @@ def matches(expected: str, printed: str) -> bool:
 
 @contextmanager
 def served(folder: Path, target: str) -> Iterator[str]:
-    """`ketch run` on a free port, until the block is done."""
+    """`ketch run` on a free port, until the block is done; one worker, since examples keep things in memory."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "ketch", "run", target, "--port", str(port)]
+    command = [sys.executable, "-m", "ketch", "run", target, "--port", str(port), "--workers", "1"]
     log = (folder / "server.log").open("w+")
     server = subprocess.Popen(
         command, cwd=folder, env=environ(folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL

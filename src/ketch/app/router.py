@@ -48,7 +48,7 @@ class Router:
         self.name: str | None = self.route_options.pop("name", None)
         middleware = self.route_options.pop("middleware", ())
         self.declared = Declarations()
-        _check(self.route_options, self.origin)
+        _check(self.route_options, self.origin, type(self))
         for item in reversed(list(middleware)):
             self.declared.middleware.append(MiddlewareRecord(item, {}, self.origin))
         for key, function in (exception_handlers or {}).items():
@@ -237,8 +237,13 @@ def options(**words: Unpack[RouteOptions]) -> Callable[[F], F]:
     return decorate
 
 
-def _check(words: Mapping[str, Any], origin: Origin) -> None:
+def _check(words: Mapping[str, Any], origin: Origin, kind: type[Router] | None = None) -> None:
+    """Raises SetupError for wrong options; those of an App or a Router, the `kind`, stand beside its own parameters."""
     error = check_options(words, origin)
+    if error is not None and kind is not None:
+        parameters = inspect.signature(kind).parameters.values()
+        own = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+        error = check_options(words, origin, f"{kind.__name__}()", own)
     if error is not None:
         raise error
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 import importlib.util
 
 from ketch.app.rooms import missing_extra
+from ketch.kernel.origin import outside
 
 for _module in ("sqlalchemy", "greenlet"):
     if importlib.util.find_spec(_module) is None:
-        raise missing_extra(_module, "ketch.data")
+        raise missing_extra(_module, "ketch.data", outside("ketch"))
 
 from sqlalchemy import (
     JSON,

@@ -78,7 +78,9 @@ def outside(package: str) -> Origin:
     prefix = package + "."
     while frame.f_back is not None:
         name = frame.f_globals.get("__name__", "")
-        if name != package and not name.startswith(prefix):
+        # What loads a module stands between the line that imports it and the module's own.
+        loading = name.startswith("importlib.") or frame.f_code.co_name == "exec_module"
+        if name != package and not name.startswith(prefix) and not loading:
             break
         frame = frame.f_back
     return Origin(frame.f_code.co_filename, frame.f_lineno)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -151,12 +151,15 @@ def _joined(outer: Sequence[Any], inner: Sequence[Any] | None, *, doubles: bool)
     return joined
 
 
-def check_options(options: Mapping[str, Any], origin: Origin) -> SetupError | None:
+def check_options(
+    options: Mapping[str, Any], origin: Origin, where: str = "", own: Iterable[str] = ()
+) -> SetupError | None:
     """What is wrong with options as somebody wrote them, all together; None when they are fine.
 
+    `where` is what takes them beside a route, `App()` for one, and `own` what else may stand there.
     KETCH-ROUTE-015: an unknown option. KETCH-ROUTE-016: a list of things that is no list.
     """
-    errors = [_unknown(name, origin) for name in options if name not in OPTIONS]
+    errors = [_unknown(name, origin, where, own) for name in options if name not in OPTIONS]
     for name in _LISTS:
         value = options.get(name)
         if value is not None and (isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence)):
@@ -164,15 +167,16 @@ def check_options(options: Mapping[str, Any], origin: Origin) -> SetupError | No
     return SetupError.gather(errors) if errors else None
 
 
-def _unknown(name: str, origin: Origin) -> SetupError:
-    guess = did_you_mean(name, OPTIONS)
+def _unknown(name: str, origin: Origin, where: str, own: Iterable[str]) -> SetupError:
+    known = sorted({*OPTIONS, *own})
+    guess = did_you_mean(name, known)
     fix = _HINTS.get(name) or (f"Did you mean {guess}=?" if guess else "")
     return SetupError(
         "KETCH-ROUTE-015",
-        f'There is no route option "{name}".',
+        f'{where} has no option "{name}".' if where else f'There is no route option "{name}".',
         places=[Place("here", origin)],
         why="An option that nobody reads would be lost without a word.",
-        fix=fix or f"The options are {', '.join(sorted(OPTIONS))}.",
+        fix=fix or f"The options are {', '.join(known)}.",
     )
 
 
