@@ -80,6 +80,8 @@ async def _deny(socket: WebSocket, response: Response) -> None:
         response = await _failed(error, socket)
     if socket.application_state is WebSocketState.CONNECTING:
         await _deny_quietly(socket, response)
+    else:  # a middleware has accepted it already: a close is all that can still be said
+        await _close(socket, 1011 if response.status_code >= 500 else 1008, "")
 
 
 async def handshake(socket: Any) -> Response:
