@@ -19,14 +19,14 @@ class Scope:
     the scope open. `cache` is what guards made for the handler, and what handlers get from the framework.
     """
 
-    __slots__ = ("before_stream", "cache", "exits", "held", "late")
+    # PERF: defaults on the class instead of slots: most scopes hold nothing.
+    late: list[Exit] | None = None
+    cache: dict[Any, Any] | None = None
+    before_stream: list[Callable[[], Awaitable[None]]] | None = None
+    held = False
 
     def __init__(self) -> None:
         self.exits: list[Exit] = []
-        self.late: list[Exit] | None = None
-        self.cache: dict[Any, Any] | None = None
-        self.before_stream: list[Callable[[], Awaitable[None]]] | None = None
-        self.held = False
 
     async def __aenter__(self) -> Scope:
         return self

@@ -28,7 +28,8 @@ async def answer(edge: Edge, request: ServedRequest) -> None:
         try:
             if connection.is_large(request):
                 check_head(request.scope, edge.limits)
-            response = await edge.entry(request)
+            route = edge.straight(request)
+            response = await (edge.entry(request) if route is None else route.entry(request))
             if not isinstance(response, Response):
                 raise not_a_response(response)
         except BaseException as error:

@@ -20,15 +20,21 @@ from ketch.serving.outcome import finish
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from ketch.serving.route import ServedRoute
+
 
 class Edge:
-    """Serves one frozen application. `entry` is the onion: `await entry(request)` is a Response or raises."""
+    """Serves one frozen application. `entry` is the onion: `await entry(request)` is a Response or raises.
 
-    __slots__ = ("entry", "flight", "limits", "runtime")
+    `straight` is Dispatch's where there is no onion, for a server that can do without.
+    """
+
+    __slots__ = ("entry", "flight", "limits", "runtime", "straight")
 
     def __init__(self, runtime: Any, entry: Callable[[Any], Awaitable[Response]]) -> None:
         self.runtime = runtime
         self.entry = entry
+        self.straight: Callable[[Any], ServedRoute | None] = getattr(entry, "straight", _never)
         self.limits = runtime.limits
         self.flight = runtime.flight
 
@@ -125,6 +131,10 @@ class Edge:
         except Exception as unanswered:
             request.failure = unanswered
             return await unhandled(unanswered, request)
+
+
+def _never(request: Any) -> None:
+    """There is middleware, which sees every request first."""
 
 
 def not_a_response(given: object) -> TypeError:

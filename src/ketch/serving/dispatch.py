@@ -14,6 +14,7 @@ from ketch.serving.mounts import Mounted
 
 if TYPE_CHECKING:
     from ketch.http.request import Request
+    from ketch.serving.route import ServedRoute
 
 
 class Dispatch:
@@ -58,6 +59,21 @@ class Dispatch:
         if kind is MountHit:
             return await self._mounted(found, request)
         return await self._missed(found, request)
+
+    def straight(self, request: Request) -> ServedRoute | None:
+        """The route of our own server's request, if nobody else has to see it first; otherwise None, and `__call__`
+        finds out why. PERF: one coroutine less on the ordinary way."""
+        head = request.head
+        if head is None or self.hosts or head.method == WEBSOCKET:
+            return None
+        found = self.match_raw(head.method, head.raw_path)
+        if type(found) is not tuple:
+            return None
+        route: ServedRoute = found[0]
+        request.route, request.values, request.raw_values = found
+        if route.limits is not None:
+            request.limits = route.limits
+        return route
 
     async def _mounted(self, hit: MountHit[Any], request: Request) -> Response:
         """Another application's answer, behind the guards and the middleware of the Routers around the mount."""
