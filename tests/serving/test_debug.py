@@ -12,6 +12,7 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Annotated, Any
 
+import attrs
 import msgspec
 import pytest
 from hypothesis import given
@@ -147,6 +148,33 @@ def test_what_it_shows(client: TestClient) -> None:
     assert '<pre class="text"' in text and "The above exception was the direct cause" in text
 
 
+def test_the_guards_and_the_defaults_of_a_route_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KETCH_ENV", "dev")
+    app = App(openapi_url=None, docs_url=None)
+
+    async def let_in(x_user: Annotated[str, Header()] = "nobody") -> None: ...
+
+    @app.get("/", dependencies=[Depends(let_in)])
+    async def show(tags: Annotated[list[str], Query(default_factory=list)]) -> None:
+        import html.parser as somebodys_module
+
+        raise RuntimeError(f"broken beside {somebodys_module.__name__}")
+
+    with TestClient(app, raise_server_exceptions=False, headers={"accept": BROWSER}) as client:
+        text = client.get("/").text
+    Closed(text)
+    assert "The printed function: guard 1" in text and "let_in" in text
+    assert "list()" in text and "&#x27;nobody&#x27;" in text
+    assert "broken beside html.parser" in text and "<dt>somebodys_module</dt>" not in text
+
+
+def test_frames_of_a_library_are_folded_under_its_name() -> None:
+    jinja2 = pytest.importorskip("jinja2")
+    page = jinja2.Template("{{ 1 // 0 }}")
+    text = html_of(raised(page.render))
+    assert re.search(r"<summary>\d+ frames? in [^<]*jinja2", text)
+
+
 def test_what_it_keeps_back(client: TestClient) -> None:
     text = client.get("/orders/7?token=query-secret", headers=SECRETS).text
     text += client.post("/form", data={"name": "ann", "password": "form-secret"}).text
@@ -242,8 +270,9 @@ class NotText:
         return 7  # type: ignore[return-value]
 
 
-@pytest.mark.soak
-def test_values_that_fight_back() -> None:
+def fighting() -> BaseException:
+    """An error among values that do what they can against being shown."""
+
     def function() -> None:
         evil, liar, not_text = Evil(), Liar(), NotText()
         surrogates, controls = "\ud800\udfff" * 10, "\x00\x1b[31m\u202e"
@@ -253,16 +282,48 @@ def test_values_that_fight_back() -> None:
         mapping = {evil: evil, "\ud800": liar, 1: huge}
         raise NoText(mapping, number, surrogates, controls, not_text, deep)
 
-    error = raised(function)
-    started = time.perf_counter()
+    return raised(function)
+
+
+def test_values_that_fight_back() -> None:
+    error = fighting()
     text = html_of(error)
-    assert time.perf_counter() - started < 1
     assert "whose repr() raises SystemExit" in text and "whose repr() raises TypeError" in text
     assert "int of 332,193 bits" in text and "1,000,000 in all" in text
     assert "\\ud800" in text and "\\u202e" in text and "\x1b" not in text
     assert "its str() raises ValueError" in text
     problem = msgspec.json.decode(debug_response(error, request("*/*")).body)
     assert problem["detail"] == "NoText: <its str() raises ValueError>"
+
+
+@pytest.mark.soak
+def test_values_that_fight_back_cost_no_time() -> None:
+    error = fighting()
+    started = time.perf_counter()
+    html_of(error)
+    assert time.perf_counter() - started < 1
+
+
+def test_whoever_stops_the_server_is_obeyed() -> None:
+    class Stopping(Exception):
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+        __repr__ = __str__
+
+    with pytest.raises(KeyboardInterrupt):
+        debug_response(Stopping(), request())
+    with pytest.raises(KeyboardInterrupt):
+        shown(Stopping(), Budget(1, 10_000))
+
+
+def test_an_error_that_cannot_be_looked_at_further_is_told_as_it_is() -> None:
+    class Closed(AttributeError):
+        @property
+        def __notes__(self) -> list[str]:  # type: ignore[override]
+            raise RuntimeError("no notes")
+
+    assert "nothing here" in html_of(Closed("nothing here"))
 
 
 @pytest.mark.soak
@@ -400,6 +461,17 @@ class Quiet(dict[str, Any]):
     pass
 
 
+@attrs.define
+class Lock:
+    place: str
+    secret_key: tuple[str, ...] = ("a(b", "c)d")
+    hidden: str = attrs.field(default="out of sight", repr=False)
+
+
+class Rows(list[Any]):
+    pass
+
+
 def one(value: Any, name: str = "") -> str:
     return shown(value, Budget(1, 100_000), name)
 
@@ -421,6 +493,8 @@ def one(value: Any, name: str = "") -> str:
         (Quiet(api_key="x"), "{'api_key': [redacted]}"),
         (Card("Ann"), "Card(holder='Ann', cvc=[redacted])"),
         (Order(7), "Order(id=7, api_key=[redacted])"),
+        (Lock("door"), "Lock(place='door', secret_key=[redacted])"),
+        (Rows([1, "a"]), "Rows[1, 'a']"),
         (1.5, "1.5"),
         (FormData([("a", "1"), ("password", "x")]), "FormData([('a', '1'), ('password', [redacted])])"),
         (Headers([(b"cookie", b"a=b")]), "Headers([('cookie', [redacted])])"),

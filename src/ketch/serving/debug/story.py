@@ -85,16 +85,23 @@ def _chapter(error: BaseException, relation: str, budget: Budget) -> Chapter:
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         frames.append(_frame_of_syntax_error(error))
     kind = type(error)
-    notes = getattr(error, "__notes__", None)
     return Chapter(
         kind=printable(cut(str(kind.__qualname__), 200)),
         module=printable(cut(str(kind.__module__), 200)),
         message=_message(error),
         relation=relation,
-        notes=[readable(note) for note in notes[:10]] if type(notes) is list else [],
+        notes=_notes(error),
         frames=frames,
         left_out=left_out,
     )
+
+
+def _notes(error: BaseException) -> list[str]:
+    try:
+        notes = getattr(error, "__notes__", None)
+    except Exception:  # a property of somebody's
+        return []
+    return [readable(note) for note in notes[:10]] if type(notes) is list else []
 
 
 def _message(error: BaseException) -> str:
