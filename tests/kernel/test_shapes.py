@@ -59,6 +59,20 @@ class Both(Holder[int]):
     other: str = ""
 
 
+@dataclasses.dataclass
+class Held(Generic[T]):
+    item: T
+    items: list[T]
+
+
+U = TypeVar("U")
+
+
+@dataclasses.dataclass
+class Numbered(Held[U]):
+    number: int = 0
+
+
 class Read(TypedDict):
     kept: typing_extensions.ReadOnly[int]
     must: typing_extensions.Required[str]
@@ -147,6 +161,20 @@ def test_fields() -> None:
     assert read == {"kept": True, "must": True, "may": False}
     point = [(f.name, f.default) for f in shape_of(Point).fields]  # type: ignore[attr-defined]
     assert point == [("x", MISSING), ("y", 0)] and not MISSING and repr(MISSING) == "MISSING"
+
+
+def test_a_variable_that_is_handed_on_to_a_base_is_known_there() -> None:
+    bound = shape_of(Numbered[int])
+    assert isinstance(bound, RecordShape)
+    kinds = {item.name: item.shape for item in bound.fields}
+    item, items = kinds["item"], kinds["items"]
+    assert isinstance(item, ScalarShape) and item.type is int
+    assert isinstance(items, ListShape) and isinstance(items.item, ScalarShape) and items.item.type is int
+
+
+@pytest.mark.parametrize("annotation", [typing.TypeGuard[int], typing.Unpack[tuple[int]]])
+def test_what_is_no_type_of_a_value_is_nothing_that_can_be_read(annotation: Any) -> None:
+    assert isinstance(shape_of(annotation), OpaqueShape)
 
 
 def test_fields_that_are_not_for_the_client() -> None:

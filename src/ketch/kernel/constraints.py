@@ -16,10 +16,9 @@ def refine(shape: Shape, item: Any) -> Shape:
     """`shape` with what one object in `Annotated` says about it; objects that say nothing change nothing."""
     if isinstance(item, (str, type)):
         return shape  # a qualifier, a class used as a tag: they say nothing about the value
-    own: dict[str, Any] = {name: _attribute(item, name) for name in CONSTRAINT_NAMES}
+    own = _written(item)
     for nested in getattr(item, "metadata", None) or () if _is_pydantic_field(item) else ():
-        own.update({n: v for n in CONSTRAINT_NAMES if (v := _attribute(nested, n)) is not None})
-    own = {name: value for name, value in own.items() if value is not None}
+        own.update(_written(nested))
     note = _note(shape.note, item)
     if not own and note is shape.note:
         return shape
@@ -36,18 +35,19 @@ def _constrain(shape: Shape, own: dict[str, Any], item: Any) -> Shape:
     return dataclasses.replace(shape, constraints=constraints, foreign=foreign)
 
 
-def _attribute(item: Any, name: str) -> Any:
-    if isinstance(item, type):
-        return None
-    value = getattr(item, name, None)
-    if name == "pattern" and value is not None and not isinstance(value, str):
-        value = getattr(value, "pattern", None)  # a compiled regular expression
-    return None if callable(value) else value
+def _written(item: Any) -> dict[str, Any]:
+    """The constraints that an object says, by name."""
+    found: dict[str, Any] = {}
+    for name in CONSTRAINT_NAMES if not isinstance(item, type) else ():
+        value = getattr(item, name, None)
+        if value is not None and name == "pattern" and not isinstance(value, str):
+            value = getattr(value, "pattern", None)  # a compiled regular expression
+        if value is not None and not callable(value):
+            found[name] = value
+    return found
 
 
 def _note(note: Note, item: Any) -> Note:
-    if isinstance(item, (str, type)):
-        return note
     extra = getattr(item, "extra", None)
     extra = extra if isinstance(extra, dict) else {}
     found: dict[str, Any] = {}
