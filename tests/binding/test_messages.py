@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import enum
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 
-from ketch import Struct
+from ketch import Body, Struct
 from ketch.binding.messages import decode_message
 from ketch.http.problems import BadRequest, ValidationProblem
 
@@ -45,3 +47,25 @@ def test_a_large_message_is_explained_too() -> None:
     with pytest.raises(ValidationProblem) as caught:
         read(b"[" + b"1.2345678901234567e-300," * 5_000 + b"1]", list[int])
     assert len(caught.value.errors) == 100
+
+
+def test_a_type_with_something_unhashable_in_it() -> None:
+    kind = Annotated[list[Move], Body(examples=[[{"x": 1, "y": 2}]]), ["not", "hashable"]]
+    assert read(b'[{"x": 1, "y": 2}]', kind) == [Move(1, 2)]
+    with pytest.raises(ValidationProblem):
+        read(b'[{"x": 1}]', kind)
+
+
+def test_what_only_the_interpreter_can_read_is_read() -> None:
+    class Level(enum.Enum):
+        LOW = 1
+        HALF = 2.5
+
+    assert read(b"[1, 2.5]", list[Level]) == [Level.LOW, Level.HALF]
+
+
+def test_more_types_than_are_remembered() -> None:
+    """A type made for each message, which would fill the memory if all were kept."""
+    for number in range(600):
+        kind = msgspec.defstruct(f"Made{number}", [("x", int)])
+        assert read(b'{"x": 1}', kind).x == 1
