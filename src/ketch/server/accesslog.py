@@ -21,6 +21,7 @@ from collections import deque
 from typing import Any, TextIO
 
 from ketch.app.logs import ACCESS, DevFormatter, JSONFormatter
+from ketch.http.request_id import request_id as current_id
 
 _PAUSE = 0.2  # seconds in which lines gather
 _ATOMIC = 4_096  # bytes: Linux's PIPE_BUF; POSIX guarantees 512, where lines of two processes might mix
@@ -81,7 +82,8 @@ class AccessLog:
     ) -> None:
         """One request: the client's address, the path as it was sent (without the query), bytes of the body sent.
 
-        `status` 0 is a connection that ended without an answer, 101 an accepted WebSocket.
+        `status` 0 is a connection that ended without an answer, 101 an accepted WebSocket. The id is that of the
+        context unless it is given.
         """
         told = _shown(path)
         words: dict[str, Any] = {
@@ -92,8 +94,8 @@ class AccessLog:
             "bytes": sent,
             "client": client,
         }
-        if request_id:
-            words["request_id"] = _plain(request_id)
+        if identity := request_id or current_id.get():
+            words["request_id"] = _plain(identity)
         spent = seconds * 1000
         text = f"{method} {told} {status or 'closed'} {spent:.{1 if spent < 10 else 0}f} ms"
         if self._stream is None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
+
+from ketch.http.defaults import Base
 
 CRLF = b"\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -22,7 +23,8 @@ _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus
 _status_lines: dict[int, bytes] = {}
 
 # PERF: most bodies are short and of few lengths.
-_lengths = tuple(b"content-length: %d\r\n\r\n" % size for size in range(4_096))
+_KNOWN = 4_096
+_LENGTHS = [b"content-length: %d\r\n\r\n" % size for size in range(_KNOWN)]
 
 # The application's own headers are checked where they are made; those of a foreign ASGI application are checked here.
 _HEADERS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch
@@ -50,19 +52,18 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return lines
 
 
-def whole(response: Any, date: bytes, body: bytes) -> bytes:
-    """Head and body of a response whose headers nobody has edited, in one piece.
+def whole(base: Base, status: int, body: bytes, date: bytes, silent: bool) -> bytes:
+    """Head and body, in one piece, of a response that has the headers of `base` and no others.
 
-    `body` is what goes out after the head: empty for HEAD, whose Content-Length is the response's all the same.
+    `silent` leaves the body out, not its length: the answer to a HEAD, or one whose body follows by itself.
     """
-    status = response.status_code
-    lines = response._base.lines
+    lines = base.lines
     start = lines.get(status)
     if start is None:
-        start = lines[status] = status_line(status) + header_lines(response._base)
-    size = len(response.body)
-    length = _lengths[size] if size < 4_096 else b"content-length: %d\r\n\r\n" % size
-    return b"".join((start, date, length, body))
+        start = lines[status] = status_line(status) + header_lines(base)
+    size = len(body)
+    length = _LENGTHS[size] if size < _KNOWN else b"content-length: %d\r\n\r\n" % size
+    return start + date + length if silent else b"".join((start, date, length, body))
 
 
 def problem(status: int, reason: str, date: bytes) -> bytes:

@@ -12,27 +12,23 @@ from time import time
 from typing import Any
 
 from ketch.http.dates import http_date
+from ketch.server.shared import Shared
 
 TICK = 0.5
 """Seconds between two sweeps."""
 
 
 class Clock:
-    """`now` is the loop's time at the last tick, `date` the Date header's line for this second."""
+    """Keeps `shared.now` and `shared.date`, and calls `sweep(now)`, once a tick."""
 
-    __slots__ = ("_handle", "_loop", "_sweep", "date", "now", "second")
-
-    def __init__(self, sweep: Callable[[float], None]) -> None:
+    def __init__(self, shared: Shared, sweep: Callable[[float], None]) -> None:
+        self._shared = shared
         self._sweep = sweep
         self._handle: Any = None
-        self._loop: Any = None
-        self.now = 0.0
-        self.second = 0
-        self.date = b""
+        self._second = 0
 
-    def start(self, loop: Any) -> None:
-        """Tick in `loop` until `stop`."""
-        self._loop = loop
+    def start(self) -> None:
+        """Tick in `shared.loop` until `stop`."""
         self._tick()
 
     def stop(self) -> None:
@@ -42,10 +38,11 @@ class Clock:
             self._handle = None
 
     def _tick(self) -> None:
-        self._handle = self._loop.call_later(TICK, self._tick)
-        self.now = self._loop.time()
+        shared = self._shared
+        self._handle = shared.loop.call_later(TICK, self._tick)
+        shared.now = shared.loop.time()
         second = int(time())
-        if second != self.second:
-            self.second = second
-            self.date = b"date: %s\r\n" % http_date(second).encode("ascii")
-        self._sweep(self.now)
+        if second != self._second:
+            self._second = second
+            shared.date = b"date: %s\r\n" % http_date(second).encode("ascii")
+        self._sweep(shared.now)

@@ -45,19 +45,23 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_asked",
+        "_continued",
         "_drain",
         "_gone",
+        "_head",
         "_in_requests",
         "_paused_reading",
         "_pending",
         "_phase",
         "_rate_since",
         "_searched",
+        "_shared",
         "_since",
         "_stalled",
         "_stalled_since",
         "_swallowed",
         "_was_paused",
+        "began",
         "client",
         "close_soon",
         "incoming",
@@ -67,12 +71,15 @@ class Connection:
         "own",
         "paused",
         "request",
+        "sent",
         "server",
+        "size",
         "transport",
     )
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._shared = server.shared
         self.transport: Any = None
         self.client: tuple[str, int] | None = None
         self.own: tuple[str, int | None] | None = None
@@ -90,13 +97,18 @@ class Connection:
         self._paused_reading = False
         self._was_paused = False
         self._phase = HEAD
-        self._since = server.clock.now
+        self._since = self._shared.now
         self._rate_since = 0.0
         self._stalled: Any = None
         self._stalled_since = 0.0
         self._swallowed = 0
         self._drain: Any = None
         self._gone: Any = None
+        self._head: Head | None = None
+        self._continued = False
+        self.sent = 0  # the status of the answer, once it has begun
+        self.size = 0  # bytes of its body
+        self.began = 0.0
 
     # --- the event loop's side ----------------------------------------------------------------------------------------
 
@@ -109,15 +121,15 @@ class Connection:
         self.client = (peer[0], peer[1]) if type(peer) is tuple else None
         self.own = (own[0], own[1]) if type(own) is tuple else (own or "", None)
         self.is_plain = transport.get_extra_info("ssl_object") is None
-        server.counters.connections += 1
+        self._shared.counters.connections += 1
         if not server.enter(self):
-            server.counters.refused += 1
-            transport.write(problem(503, "The server has all the connections it may have.", server.clock.date))
+            self._shared.counters.refused += 1
+            transport.write(problem(503, "The server has all the connections it may have.", self._shared.date))
             self._end()
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived."""
-        self.server.counters.received += len(data)
+        self._shared.counters.received += len(data)
         if self.request is None and self._pending is None and self._phase != LINGER:
             self._requests(data, 0)
         else:
@@ -182,7 +194,7 @@ class Connection:
     def pause_writing(self) -> None:
         """The transport holds as much as it should."""
         self.paused = True
-        self._stalled_since = self.server.clock.now
+        self._stalled_since = self._shared.now
         self._swallowed = self.transport.get_write_buffer_size()
 
     def resume_writing(self) -> None:
@@ -202,12 +214,11 @@ class Connection:
 
     def _requests(self, data: bytes, start: int) -> None:
         """Answer what `data` holds from `start` on, one request after another, as far as that is possible now."""
-        server = self.server
         size = len(data)
         self._in_requests = True
         try:
             while start < size:
-                head = parse_head(data, start, server.head_limits, self._searched)
+                head = parse_head(data, start, self._shared.head_limits, self._searched)
                 if head is None:
                     self._wait_for_head(data, start)
                     return
@@ -230,44 +241,50 @@ class Connection:
     def _wait_for_head(self, data: bytes, start: int) -> None:
         if self._phase == IDLE:
             self._phase = HEAD
-            self._since = self.server.clock.now
+            self._since = self._shared.now
         self._pending = bytearray(data[start:] if start else data)
         self._searched = self._asked = len(self._pending)
 
     def _begin(self, head: Head, data: bytes) -> int:
-        """Start answering one request; where in `data` the next begins."""
-        server = self.server
-        server.counters.requests += 1
+        """Start answering one request; where in `data` the next begins. Raises BadBody."""
+        shared = self._shared
+        shared.counters.requests += 1
         start = head.end
+        self._phase = ANSWER
         if head.upgrade == b"websocket":
             from ketch.server.websocket import upgrade
 
-            self._phase = ANSWER
             upgrade(self, head, data[start:])
             return len(data)
-        request = ServedRequest(self, head, server.limits)
-        self.request = request
-        self.keep_alive = head.keep_alive
-        self._phase = ANSWER
+        request = ServedRequest(self, head, shared.limits)
         if head.length or head.chunked:
             start = self._take_body(request, head, data, start)
-        if server.access_log is not None:
-            request.began = server.loop.time()
-        server.start(request)
+        self.request = request
+        self._head = head
+        self.keep_alive = head.keep_alive
+        self.sent = self.size = 0
+        self._continued = False
+        if shared.access_log is not None:
+            self.began = shared.loop.time()
+        task = shared.task(shared.answer(request))
+        if task is not None:
+            request.task = task
         return start
 
     def _take_body(self, request: ServedRequest, head: Head, data: bytes, start: int) -> int:
+        """What of the body has come with its head; the rest will go through an `Incoming`."""
         end = start + head.length
-        most = self.server.max_body
-        if most is not None and head.length > most:
+        most = self._shared.max_body
+        if 0 <= most < head.length:
             raise BadBody(413, f"A body may have {most} bytes here.")
         if not head.chunked and end <= len(data):
             request._whole = data[start:end]
             return end
-        incoming = Incoming(self.server.loop, head.length, ChunkedBody() if head.chunked else None, most)
+        incoming = Incoming(self._shared.loop, head.length, ChunkedBody() if head.chunked else None, most)
+        start = incoming.feed(data, start)
         request.incoming = self.incoming = incoming
-        self._rate_since = self.server.clock.now
-        return incoming.feed(data, start)
+        self._rate_since = self._shared.now
+        return start
 
     def _feed(self, incoming: Incoming, data: bytes) -> int:
         try:
@@ -285,9 +302,9 @@ class Connection:
     def _bad_body(self, bad: BadBody) -> None:
         """In the middle of a request: its answer is ours, and whoever reads the body sees that the client has gone."""
         request = self.request
-        if request is not None and not request.sent:
+        if request is not None and not self.sent:
             self.refuse(bad.status, bad.reason)
-            request.sent = bad.status
+            self.sent = bad.status
         else:
             self.transport.abort()
 
@@ -295,15 +312,16 @@ class Connection:
         """The answer has been written, or given up: close, or go on with the next request. A second call is none."""
         if self.request is not request:
             return
-        server = self.server
-        server.counters.answers[request.sent // 100] += 1
-        if server.access_log is not None:
-            server.note(request)
-        self.request = None
-        incoming, self.incoming = self.incoming, None
-        gone, self._gone = self._gone, None
-        if gone is not None and not gone.done():
-            gone.set_result(None)
+        self._shared.counters.answers[self.sent // 100] += 1
+        if self._shared.access_log is not None and self._head is not None:
+            self.server.note(self, self._head)
+        self.request = self._head = None
+        incoming = self.incoming
+        self.incoming = None
+        if self._gone is not None:
+            if not self._gone.done():
+                self._gone.set_result(None)
+            self._gone = None
         if self.lost or self._phase == LINGER:
             return
         if incoming is not None and not incoming.done:
@@ -312,14 +330,14 @@ class Connection:
             self.transport.close()
         else:
             self._phase = IDLE
-            self._since = server.clock.now
+            self._since = self._shared.now
             if not self._in_requests:
                 self._later()
 
     def _later(self) -> None:
         """Go on with what waits, outside the task whose request has just ended."""
         if self._pending is not None and not self.paused:
-            self.server.loop.call_soon(self._go_on)
+            self._shared.loop.call_soon(self._go_on)
         else:
             self._resume_reading()
 
@@ -333,7 +351,7 @@ class Connection:
 
     def will_stay(self) -> bool:
         """Whether the connection is used again after this answer."""
-        if self.close_soon or self.server.draining:
+        if self.close_soon or self._shared.draining:
             self.keep_alive = False
         elif self.incoming is not None and not self.incoming.done:
             self.keep_alive = False  # what nobody has read stands between this answer and the next request
@@ -341,15 +359,15 @@ class Connection:
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer for the server itself, and close: nobody knows where the next request would begin."""
-        self.server.counters.bad_requests += 1
-        self.transport.write(problem(status, reason, self.server.clock.date))
+        self._shared.counters.bad_requests += 1
+        self.transport.write(problem(status, reason, self._shared.date))
         self._linger()
 
     def _linger(self) -> None:
         """Send the end, and take what still comes for a moment: closing at once would reset the connection, and the
         client might never read the answer (RFC 9112, section 9.6)."""
         self._phase = LINGER
-        self._since = self.server.clock.now
+        self._since = self._shared.now
         self._swallowed = 0
         self._pending = None
         self._resume_reading()
@@ -366,27 +384,27 @@ class Connection:
 
     def respond(self, request: ServedRequest, response: Response) -> None:
         """Write a whole response."""
-        if self.lost:
+        head = self._head
+        if self.lost or head is None:
             return
         status = response.status_code
-        head = request.method == "HEAD"
-        if response._raw is None and status not in BODILESS and self.will_stay() and request.version == 11:
+        silent = head.method == "HEAD"
+        if response._raw is None and self.will_stay() and head.version == 11 and status not in BODILESS:
             body = response.body
-            size = 0 if head else len(body)
-            if size < _BIG:
-                out = whole(response, self.server.clock.date, b"" if head else body)
-                self.server.counters.sent += len(out)
+            self.size = 0 if silent else len(body)
+            if self.size < _BIG:
+                out = whole(response._base, status, body, self._shared.date, silent)
+                self._shared.counters.sent += len(out)
                 self.transport.write(out)
             else:
-                self.put([whole(response, self.server.clock.date, b""), body])
+                self.put([whole(response._base, status, body, self._shared.date, True), body])
         else:
-            status, headers, body = response.whole(request, head=head)
-            size = len(body)
-            self.put([self._head(request, status, headers), body])
-        request.sent = status
-        request.size = size
+            status, headers, body = response.whole(request, head=silent)
+            self.size = len(body)
+            self.put([self._edited(head.version, status, headers), body])
+        self.sent = status
 
-    def _head(self, request: ServedRequest, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    def _edited(self, version: int, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """The head of a whole response whose headers somebody has edited."""
         kept = []
         dated = False
@@ -396,13 +414,13 @@ class Connection:
             elif name != b"transfer-encoding":
                 dated = dated or name == b"date"
                 kept.append((name, value))
-        date = b"" if dated else self.server.clock.date
-        fate = (STAY if request.version == 10 else b"") if self.will_stay() else CLOSE
+        date = b"" if dated else self._shared.date
+        fate = (STAY if version == 10 else b"") if self.will_stay() else CLOSE
         return b"".join((status_line(status), header_lines(kept), date, fate, CRLF))
 
     def put(self, pieces: list[bytes]) -> None:
         """Hand pieces to the transport in one call."""
-        self.server.counters.sent += sum(map(len, pieces))
+        self._shared.counters.sent += sum(map(len, pieces))
         if len(pieces) == 1:
             self.transport.write(pieces[0])
         elif sum(map(len, pieces)) < _BIG:
@@ -410,20 +428,20 @@ class Connection:
         else:
             self.transport.writelines(pieces)
 
-    def is_large(self, request: ServedRequest) -> bool:
-        """Whether the application's limits on a head must be looked at: the server's own are wider."""
-        head, limits = request._head, request.limits
-        return (
-            head.count > limits.headers
-            or head.end > limits.header_size
-            or len(head.raw_path) + len(head.query) > limits.url
+    def is_large(self) -> bool:
+        """Whether the application's limits on a head must be looked at: the server's own may be wider."""
+        head, shared = self._head, self._shared
+        return head is not None and (
+            head.count > shared.most_headers
+            or head.end > shared.most_header_size
+            or len(head.raw_path) + len(head.query) > shared.most_url
         )
 
     def fail(self, request: ServedRequest, answer: bytes) -> None:
         """Write an answer that ends the connection."""
         if not self.lost:
             self.keep_alive = False
-            request.sent = 500
+            self.sent = 500
             self.transport.write(answer)
 
     def give_up(self, request: ServedRequest) -> None:
@@ -435,7 +453,7 @@ class Connection:
     async def drained(self) -> None:
         """Until the client has taken enough of what was written."""
         while self.paused and not self.lost:
-            self._drain = self.server.loop.create_future()
+            self._drain = self._shared.loop.create_future()
             try:
                 await self._drain
             finally:
@@ -455,24 +473,24 @@ class Connection:
 
     def progressed(self, size: int) -> None:
         """Somebody has sent bytes beside the transport."""
-        self.server.counters.sent += size
-        self._stalled_since = self.server.clock.now
+        self._shared.counters.sent += size
+        self._stalled_since = self._shared.now
 
     def stalled(self, waiter: Any) -> None:
         """Somebody waits beside the transport until the client takes more; None: not any more."""
         self._stalled = waiter
-        self._stalled_since = self.server.clock.now
+        self._stalled_since = self._shared.now
 
     # --- the body's reader --------------------------------------------------------------------------------------------
 
     def expect_body(self) -> None:
         """Somebody is going to read: a client that waits for 100 (Continue) may send."""
-        request = self.request
-        if request is not None and request._head.expects_continue:
-            request._head.expects_continue = False
-            if not request.sent and self.incoming is not None and not self.incoming.waiting:
+        head = self._head
+        if head is not None and head.expects_continue and not self._continued:
+            self._continued = True
+            if not self.sent and self.incoming is not None and not self.incoming.waiting:
                 self.transport.write(CONTINUE)
-                self._rate_since = self.server.clock.now
+                self._rate_since = self._shared.now
 
     def body_taken(self) -> None:
         """The reader has caught up."""
@@ -483,7 +501,7 @@ class Connection:
         if self.lost or self.request is not request:
             return
         if self._gone is None:
-            self._gone = self.server.loop.create_future()
+            self._gone = self._shared.loop.create_future()
         await asyncio.shield(self._gone)
 
     def _pause_reading(self) -> None:
@@ -503,11 +521,11 @@ class Connection:
         settings = self.server.settings
         phase = self._phase
         if phase == IDLE:
-            if self.server.draining or now - self._since > settings.keep_alive:
+            if self._shared.draining or now - self._since > settings.keep_alive:
                 self._idle_too_long(now)
         elif phase == HEAD:
             if self.server.late(now - self._since, settings.header_timeout):
-                self.server.counters.header_timeouts += 1
+                self._shared.counters.header_timeouts += 1
                 self.refuse(408, "The request did not arrive in time.")
         elif phase == LINGER:
             if now - self._since > LINGER_TIME:
@@ -518,9 +536,9 @@ class Connection:
             self._check_stall(now)
 
     def _idle_too_long(self, now: float) -> None:
-        if not self.server.draining:
-            self.server.counters.idle_timeouts += 1
-        elif now - max(self._since, self.server.draining_since) < 1.0:
+        if not self._shared.draining:
+            self._shared.counters.idle_timeouts += 1
+        elif now - max(self._since, self._shared.draining_since) < 1.0:
             return  # one more answer, with Connection: close
         self.transport.close()
 
@@ -534,7 +552,7 @@ class Connection:
         if spent < settings.body_grace:
             return
         if incoming.fresh < settings.body_min_rate * spent:
-            self.server.counters.body_timeouts += 1
+            self._shared.counters.body_timeouts += 1
             self._bad_body(BadBody(408, "The body came too slowly."))
             incoming.broken = True
             incoming.wake()
@@ -546,5 +564,5 @@ class Connection:
             self._swallowed = size
             self._stalled_since = now
         elif self.server.late(now - self._stalled_since, self.server.settings.write_timeout):
-            self.server.counters.write_timeouts += 1
+            self._shared.counters.write_timeouts += 1
             self.transport.abort()

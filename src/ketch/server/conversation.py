@@ -222,7 +222,7 @@ class Conversation:
 
     def _deny(self, status: int, text: str) -> None:
         self._started = True
-        self._wire.deny(answer.problem(status, text, self._wire.clock.date))
+        self._wire.deny(answer.problem(status, text, self._wire.shared.date))
         self._denied()
 
     async def _denial_body(self, message: dict[str, Any]) -> None:
@@ -243,7 +243,7 @@ class Conversation:
         if size is not None and status not in _NO_BODY and all(name != b"content-length" for name, _ in kept):
             kept.append((b"content-length", b"%d" % size))
         lines = answer.header_lines(kept)
-        return b"".join((answer.status_line(status), self._wire.clock.date, lines, answer.CLOSE, answer.CRLF))
+        return b"".join((answer.status_line(status), self._wire.shared.date, lines, answer.CLOSE, answer.CRLF))
 
     def _denied(self) -> None:
         self.disconnected(1006, "")
@@ -262,6 +262,6 @@ def _scope_of(connection: Any, head: Any, wire: WebSocketConnection) -> Scope:
 
 def _limit_of(wire: WebSocketConnection) -> int:
     """Bytes of a message: the application's limit, or less if the server's settings say so."""
-    own: int = wire.server.limits.websocket_message
+    own: int = wire.server.shared.limits.websocket_message
     ours: int | None = wire.settings.ws_max_message
     return own if ours is None else min(own, ours)

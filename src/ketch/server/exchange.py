@@ -26,7 +26,7 @@ async def answer(edge: Edge, request: ServedRequest) -> None:
     request.runtime = edge.runtime
     try:
         try:
-            if connection.is_large(request):
+            if connection.is_large():
                 check_head(request.scope, edge.limits)
             route = edge.straight(request)
             response = await (edge.entry(request) if route is None else route.entry(request))
@@ -66,10 +66,10 @@ async def relay(app: Any, request: ServedRequest) -> None:
     except BaseException as error:
         told = "The server could not answer." if isinstance(error, Exception) else "The server is stopping."
         if not isinstance(error, (OSError, Exception)) or not connection.lost:
-            if request.sent or connection.lost:
+            if connection.sent or connection.lost:
                 connection.give_up(request)
             else:
-                connection.fail(request, problem(500, told, connection.server.clock.date))
+                connection.fail(request, problem(500, told, connection.server.shared.date))
         if not isinstance(error, Exception):
             raise
         if not (connection.lost and isinstance(error, OSError)):

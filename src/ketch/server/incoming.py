@@ -31,7 +31,7 @@ class Incoming:
         "waiting",
     )
 
-    def __init__(self, loop: Any, length: int, chunked: ChunkedBody | None, most: int | None = None) -> None:
+    def __init__(self, loop: Any, length: int, chunked: ChunkedBody | None, most: int = -1) -> None:
         self._loop = loop
         self._chunked = chunked
         self._left = length
@@ -56,7 +56,7 @@ class Incoming:
             self.done = not self._left
         self.fresh += end - start
         self._size += end - start
-        if self._most is not None and self._size > self._most:
+        if 0 <= self._most < self._size:
             raise BadBody(413, f"A body may have {self._most} bytes here.")
         for piece in pieces:
             if piece:

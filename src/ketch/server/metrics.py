@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ketch.server.counters import Counters
+
 COUNTER, GAUGE = "counter", "gauge"
 
 
@@ -57,43 +59,15 @@ ROWS = 1_024
 """Processes a board has room for: all workers twice over, for the moment in which one takes over from another."""
 
 
-class Counters:
-    """The numbers of this process. `answers[n]` counts responses with a status of nxx."""
-
-    __slots__ = (
-        "answers",
-        "bad_requests",
-        "body_timeouts",
-        "connections",
-        "header_timeouts",
-        "idle_timeouts",
-        "in_flight",
-        "open_connections",
-        "open_websockets",
-        "received",
-        "refused",
-        "requests",
-        "sent",
-        "websockets",
-        "write_timeouts",
-    )
-
-    def __init__(self) -> None:
-        self.connections = self.refused = self.requests = self.bad_requests = 0
-        self.received = self.sent = 0
-        self.answers = [0] * 10
-        self.header_timeouts = self.body_timeouts = self.write_timeouts = self.idle_timeouts = 0
-        self.websockets = self.open_connections = self.in_flight = self.open_websockets = 0
-
-    def values(self) -> list[int]:
-        """In the order of NUMBERS."""
-        found = []
-        for number in NUMBERS:
-            if number.name.startswith("answers_"):
-                found.append(self.answers[int(number.name[8])])
-            else:
-                found.append(getattr(self, number.name))
-        return found
+def numbers_of(counters: Counters) -> list[int]:
+    """What a process has counted, in the order of NUMBERS."""
+    found = []
+    for number in NUMBERS:
+        if number.name.startswith("answers_"):
+            found.append(counters.answers[int(number.name[8])])
+        else:
+            found.append(getattr(counters, number.name))
+    return found
 
 
 class Board:
@@ -133,7 +107,7 @@ class Board:
     def write(self, row: int, counters: Counters) -> None:
         """The numbers of the process that owns this row, and that it is alive."""
         start = row * _WIDTH
-        for at, value in enumerate(counters.values(), start + _FIRST):
+        for at, value in enumerate(numbers_of(counters), start + _FIRST):
             self._cells[at] = value
         self._cells[start + _BEAT] = time.monotonic_ns()
 

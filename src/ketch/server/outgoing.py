@@ -67,7 +67,7 @@ class Outgoing:
 
     def _make_head(self, size: int | None) -> bytes:
         """The head; `size` is the body's if it is known. It goes out with the first piece of the body."""
-        message, request = self._start, self._request
+        message = self._start
         if message is None:
             raise BadResponse("a body was sent before http.response.start")
         headers = [(name.lower(), value) for name, value in message.get("headers") or ()]
@@ -82,13 +82,13 @@ class Outgoing:
             framing = self._framing(size)
         if self._silent:
             self._left = 0
-        request.sent = status
         connection = self._connection
+        connection.sent = status
         return b"".join(
             (
                 status_line(status),
                 header_lines(kept),
-                b"" if any(name == b"date" for name, _ in kept) else connection.server.clock.date,
+                b"" if any(name == b"date" for name, _ in kept) else connection.server.shared.date,
                 framing,
                 self._fate(headers),
                 CRLF,
@@ -127,12 +127,12 @@ class Outgoing:
     def _body(self, body: bytes, more: bool) -> None:
         if self.complete:
             raise BadResponse("a body was sent after the end of the response")
-        connection, request = self._connection, self._request
+        connection = self._connection
         pieces: list[bytes] = []
-        if not request.sent:
+        if not connection.sent:
             pieces.append(self._make_head(None if more else len(body)))
         if not self._silent:
-            request.size += len(body)
+            connection.size += len(body)
             if self._chunked:
                 if body:
                     pieces += (b"%x\r\n" % len(body), body, CRLF)
@@ -171,5 +171,5 @@ class Outgoing:
         size = await send_file(self._connection, path, self._make_head, self._silent)
         if self._left not in (_UNKNOWN, size) and not self._silent:
             raise BadResponse("the file has not the length that was sent")
-        self._request.size += 0 if self._silent else size
+        self._connection.size += 0 if self._silent else size
         self.complete = True

@@ -29,9 +29,6 @@ class ServedRequest(Request):
     incoming: Incoming | None = None
     outgoing: Any = None
     task: Any = None
-    sent: int = 0  # the status that has been sent, 0 before
-    size: int = 0  # bytes of the response's body that have been sent
-    began: float = 0.0
     _scope: Scope | None = None
     _given = False
 
@@ -105,7 +102,7 @@ class ServedRequest(Request):
 
     def left(self) -> None:
         """The client has gone while the request is being handled."""
-        if may_cut_off(self) and not self.sent:
+        if may_cut_off(self) and not self.connection.sent:
             cut_off(self, self.task)
 
     # --- the body -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from logging import getLogger
 from socket import AF_UNIX, socket
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,17 @@ from ketch.app.application import App
 from ketch.http.limits import DEFAULT_LIMITS
 from ketch.server.clock import TICK, Clock
 from ketch.server.connection import Connection
+from ketch.server.counters import Counters
 from ketch.server.exchange import answer, relay
 from ketch.server.head import HeadLimits
-from ketch.server.metrics import Counters
 from ketch.server.settings import ServerSettings
+from ketch.server.shared import Shared
 from ketch.serving.asgi import Edge
 from ketch.serving.mount_lifespan import running
 
 if TYPE_CHECKING:
     from ketch.server.accesslog import AccessLog
-    from ketch.server.request import ServedRequest
+    from ketch.server.head import Head
 
 _LAST_ANSWER = 1.0
 """Seconds in which a connection that is kept alive may still get one answer while the server drains."""
@@ -50,14 +52,13 @@ class Server:
         self.counters = Counters()
         self.access_log: AccessLog | None = None
         self.failure: BaseException | None = None
-        self.draining = False
-        self.draining_since = 0.0
         self.state: dict[str, Any] = {}
-        self.limits = DEFAULT_LIMITS
-        self.max_body = self.settings.max_body
-        self.clock = Clock(self._sweep)
+        most = self.settings
+        self.shared = Shared(
+            self.counters, DEFAULT_LIMITS, HeadLimits(most.max_head, most.max_headers, most.max_url), most.max_body
+        )
+        self.shared.task = self._run_eagerly if sys.version_info >= (3, 12) else self._run_soon
         self.loop: Any = None
-        self._coroutine: Callable[[ServedRequest], Any]
         self._tasks: set[Any] = set()
         self._stopping: asyncio.Event | None = None
         self._now = False
@@ -81,31 +82,33 @@ class Server:
         """A connection has ended."""
         self.connections.discard(connection)
 
-    def start(self, request: ServedRequest) -> None:
-        """Answer a request in a task of its own. Eager: what never waits is done when this returns."""
+    def _run_eagerly(self, coroutine: Any) -> Any:
+        """A task that has begun; None if it has ended already, as what never waits has."""
         if sys.version_info >= (3, 12):
-            task = asyncio.Task(self._coroutine(request), loop=self.loop, eager_start=True)
-            if task.done():
-                return
-        else:
-            task = self.loop.create_task(self._coroutine(request))
-        request.task = task
+            task = asyncio.Task(coroutine, loop=self.loop, eager_start=True)
+            if not task.done():
+                return self._remembered(task)
+        return None
+
+    def _run_soon(self, coroutine: Any) -> Any:
+        return self._remembered(self.loop.create_task(coroutine))
+
+    def _remembered(self, task: Any) -> Any:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     @staticmethod
     def late(spent: float, limit: float | None) -> bool:
         """Whether the next tick would be too late to say that this took too long."""
         return limit is not None and spent + TICK > limit
 
-    def note(self, request: ServedRequest) -> None:
+    def note(self, connection: Connection, head: Head) -> None:
         """A line for the access log."""
-        head = request._head
-        client = request.connection.client
         if self.access_log is not None:
-            seconds = self.loop.time() - request.began
-            name = client[0] if client else "unix"
-            self.access_log.answer(name, head.method, head.raw_path, request.sent, request.size, seconds)
+            seconds = self.loop.time() - connection.began
+            name = connection.client[0] if connection.client else "unix"
+            self.access_log.answer(name, head.method, head.raw_path, connection.sent, connection.size, seconds)
 
     # --- serving ------------------------------------------------------------------------------------------------------
 
@@ -116,7 +119,8 @@ class Server:
 
     async def serve(self, sockets: Sequence[socket]) -> bool:
         """Serve in the running loop until `stop`. False if the application did not start; `failure` says why."""
-        self.loop = asyncio.get_running_loop()
+        self.loop = self.shared.loop = asyncio.get_running_loop()
+        self.shared.access_log = self.access_log
         self._stopping = asyncio.Event()
         async with contextlib.AsyncExitStack() as stack:
             try:
@@ -124,8 +128,9 @@ class Server:
             except Exception as error:
                 self.failure = error
                 return False
-            self.clock.start(self.loop)
-            stack.callback(self.clock.stop)
+            clock = Clock(self.shared, self._sweep)
+            clock.start()
+            stack.callback(clock.stop)
             listeners = [await self._listen(each) for each in sockets]
             try:
                 if self.ready is not None:
@@ -178,12 +183,12 @@ class Server:
         runtime = app.runtime
         await runtime.start(self.state)
         try:
-            self.limits = runtime.limits
+            self.shared.obey(runtime.limits)
             if type(runtime.edge) is Edge:
                 edge = runtime.edge
                 self._prepare()
                 self.template["app"] = app
-                self._coroutine = lambda request: answer(edge, request)
+                self.shared.answer = partial(answer, edge)
             else:
                 self._serve_by_asgi(runtime.edge)
             yield
@@ -192,11 +197,10 @@ class Server:
 
     def _serve_by_asgi(self, app: Any) -> None:
         self._prepare()
-        self._coroutine = lambda request: relay(app, request)
+        self.shared.answer = partial(relay, app)
 
     def _prepare(self) -> None:
         settings = self.settings
-        self.head_limits = HeadLimits(settings.max_head, settings.max_headers, settings.max_url)
         self.template: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -209,11 +213,11 @@ class Server:
 
     async def _drain(self) -> None:
         """Let requests finish; idle connections get a moment for one more answer, which says that it is the last."""
-        self.draining = True
-        self.draining_since = self.clock.now
+        shared = self.shared
+        shared.draining, shared.draining_since = True, shared.now
         until = self.loop.time() + (0.0 if self._now else self.settings.grace)
         while self.connections and self.loop.time() < until and not self._now:
-            if self.loop.time() - self.draining_since > _LAST_ANSWER + 2 * TICK and not self.in_flight:
+            if self.loop.time() - shared.draining_since > _LAST_ANSWER + 2 * TICK and not self.in_flight:
                 break
             await asyncio.sleep(0.02)
         self._cancel_all()

@@ -101,10 +101,14 @@ class ServerSettings:
 
     # WebSocket
     ws_max_message: int | None = _setting(
-        1_048_576, "Bytes of a WebSocket message, decompressed (1009); the application's limit rules below it.", least=1
+        None, "Bytes of a WebSocket message, decompressed (1009); none for the application's own limit alone.", least=1
     )
+    ws_max_fragments: int = _setting(16_384, "Frames that one WebSocket message may come in (1009).", least=1)
     ws_ping_interval: float | None = _setting(20.0, "Seconds of silence before a WebSocket is pinged.", least=0.1)
     ws_ping_timeout: float | None = _setting(20.0, "Seconds to answer a ping in (1011).", least=0.1)
+    ws_idle_timeout: float | None = _setting(
+        None, "Seconds in which a WebSocket carries no message, either way, before it is closed (1001).", least=0.1
+    )
     ws_close_timeout: float = _setting(5.0, "Seconds a WebSocket's peer has to answer our close.", least=0.1)
     ws_compression: bool = _setting(True, "Offer permessage-deflate to WebSocket clients.")
 

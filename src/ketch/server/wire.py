@@ -55,7 +55,6 @@ class WebSocketConnection(asyncio.Protocol):
         "_pinged",
         "_reading",
         "_waiters",
-        "clock",
         "frames",
         "going_away",
         "handshake",
@@ -64,6 +63,7 @@ class WebSocketConnection(asyncio.Protocol):
         "phase",
         "server",
         "settings",
+        "shared",
         "talk",
         "transport",
     )
@@ -73,7 +73,7 @@ class WebSocketConnection(asyncio.Protocol):
     def __init__(self, connection: Any, handshake: Handshake, rest: bytes) -> None:
         self.server = connection.server
         self.settings = connection.server.settings
-        self.clock = connection.server.clock
+        self.shared = connection.server.shared
         self.loop = connection.server.loop
         self.transport: Any = connection.transport
         self.handshake: Handshake | None = handshake
@@ -101,7 +101,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """From the transport."""
-        self._heard, self._pinged = self.clock.now, 0.0
+        self._heard, self._pinged = self.shared.now, 0.0
         self.server.counters.received += len(data)
         if self.frames is not None and self.phase in _HEARING and self.last is None:
             self.frames.feed(data)
@@ -128,7 +128,7 @@ class WebSocketConnection(asyncio.Protocol):
                 break
             if isinstance(event, (Close, BadFrame)):
                 self.last = event
-                self._give_up = self.clock.now + _LAST_WORDS
+                self._give_up = self.shared.now + _LAST_WORDS
                 if not talk.is_behind:
                     self.settle()
             elif isinstance(event, Ping):
@@ -152,7 +152,7 @@ class WebSocketConnection(asyncio.Protocol):
             return
         self._reading = wanted
         if wanted:
-            self._heard = self.clock.now  # while we did not listen nothing could be heard
+            self._heard = self.shared.now  # while we did not listen nothing could be heard
             self.transport.resume_reading()
         else:
             self._pinged = 0.0
@@ -187,7 +187,7 @@ class WebSocketConnection(asyncio.Protocol):
         bits = deflate.window_bits if deflate is not None else 0
         self.frames = Frames(limit=self.talk.limit, fragments=_FRAGMENTS, window_bits=bits)
         self.handshake, self.phase = None, Phase.OPEN
-        self._heard = self.clock.now
+        self._heard = self.shared.now
         self._be_patient()
         self.server.counters.websockets += 1
         self.server.counters.open_websockets += 1
@@ -297,7 +297,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._wake()
 
     def _wait_for_the_end(self) -> None:
-        self._give_up = self.clock.now + self.settings.ws_close_timeout
+        self._give_up = self.shared.now + self.settings.ws_close_timeout
         self._left = unsent(self.transport)
 
     def eof_received(self) -> None:
@@ -331,7 +331,7 @@ class WebSocketConnection(asyncio.Protocol):
         """From the clock, twice a second."""
         if self.phase is Phase.GONE:
             return
-        if self.server.draining and not self.going_away:
+        if self.server.shared.draining and not self.going_away:
             self.go_away()
         if self._blocked_since and self._is_stalled(now):
             self.server.counters.write_timeouts += 1

@@ -9,7 +9,7 @@ application, so nothing in the application can bring it down.
     HUP         slot after slot: start a successor; when it serves, tell the current one to finish
     TTIN, TTOU  one slot more, one less
 
-A worker that ends by itself comes back after 0.1 s, then twice that and so on up to 5 s, until one has served for ten
+A worker that ends by itself comes back after 0.1 s, then twice that and so on up to 5 s, until one has served for three
 seconds. If no worker ever served, the supervisor ends with 3 and the reason; if a successor cannot start, the current
 one goes on serving.
 """
@@ -38,7 +38,7 @@ START_FAILED = 3
 
 _logger = logging.getLogger("ketch.server")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds until a worker that ended comes back
-_STEADY = 10.0  # seconds of serving after which its end is no part of a crash loop
+_STEADY = 3.0  # seconds of serving after which its end is no part of a crash loop
 _MARGIN = 3.0  # seconds beyond `grace`: the worker keeps that time itself, this is for one that cannot
 _LOOK = 1.0  # seconds between two looks at the clocks
 

@@ -1,0 +1,40 @@
+# Types for connection.py when Cython compiles it: attributes become fields of a C structure.
+cimport cython
+from ketch.server.head cimport Head
+from ketch.server.shared cimport Shared
+
+
+cdef class Connection:
+    cdef object __weakref__
+    cdef readonly object server, transport, client, own
+    cdef Shared _shared
+    cdef readonly bint is_plain, lost
+    cdef public object request, incoming
+    cdef public bint keep_alive, close_soon, paused
+    cdef public long long sent, size
+    cdef public double began
+    cdef Head _head
+    cdef object _pending, _stalled, _drain, _gone
+    cdef Py_ssize_t _searched, _asked, _swallowed
+    cdef bint _in_requests, _paused_reading, _was_paused, _continued
+    cdef int _phase
+    cdef double _since, _rate_since, _stalled_since
+
+    @cython.locals(size=Py_ssize_t, head=Head)
+    cdef _requests(self, bytes data, Py_ssize_t start)
+
+    @cython.locals(start=Py_ssize_t, shared=Shared)
+    cdef Py_ssize_t _begin(self, Head head, bytes data) except -1
+
+    @cython.locals(end=Py_ssize_t)
+    cdef Py_ssize_t _take_body(self, object request, Head head, bytes data, Py_ssize_t start) except -1
+
+    cpdef bint will_stay(self) except -1
+
+    @cython.locals(head=Head, shared=Shared)
+    cpdef bint is_large(self) except -1
+
+    @cython.locals(head=Head, silent=bint, out=bytes)
+    cpdef respond(self, object request, object response)
+
+    cpdef finished(self, object request)
