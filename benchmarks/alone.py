@@ -13,7 +13,7 @@ import time
 
 from benchmarks.accounting import memory_kib
 from benchmarks.load import pinned
-from benchmarks.measure import PeerFailed, start, stop, wait_until_it_answers
+from benchmarks.measure import PeerFailed, clean_environ, start, stop, wait_until_it_answers
 from benchmarks.peers import Peer
 from benchmarks.places import ROOT
 
@@ -25,7 +25,7 @@ def first_answer(peer: Peer, program: str) -> dict[str, float]:
     """Milliseconds to the first answer, and the memory of the tree right after it, in MiB."""
     with open(os.devnull, "w") as log:
         begun = time.monotonic()
-        server = start(pinned(peer.command(program), 0), log.fileno())
+        server = start(pinned(peer.command(program), 0), log.fileno(), {})
         try:
             wait_until_it_answers(server, peer.port, pause=0.002)
             taken = (time.monotonic() - begun) * 1000
@@ -52,9 +52,7 @@ def thousand_routes_s(peer: Peer, program: str) -> float | None:
 
 def printed(command: list[str]) -> str:
     """What a program prints. Raises `PeerFailed` with its last words."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KETCH", "VIRTUAL"))}
-    environ["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run(pinned(command, 0), env=environ, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(pinned(command, 0), env=clean_environ(), cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise PeerFailed(done.stderr.strip()[-300:])
     return done.stdout.strip()

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from benchmarks.accounting import between, snapshot
@@ -41,7 +41,9 @@ class Sample:
 
 
 @contextlib.contextmanager
-def running(peer: Peer, program: str, tests: list[str], *, workers: int = 1) -> Iterator[int]:
+def running(
+    peer: Peer, program: str, tests: list[str], *, workers: int = 1, environ: Mapping[str, str] | None = None
+) -> Iterator[int]:
     """The peer's server, answering these tests rightly on its port; yields its process id.
 
     One worker is bound to one core; several may use all of them. Raises `PeerFailed` with the server's last words.
@@ -50,7 +52,7 @@ def running(peer: Peer, program: str, tests: list[str], *, workers: int = 1) -> 
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", peer.port), timeout=1):
         raise PeerFailed(f"something else listens on port {peer.port} already")
     with tempfile.TemporaryFile("w+") as log:
-        server = start(pinned(command, 0) if workers == 1 else command, log.fileno())
+        server = start(pinned(command, 0) if workers == 1 else command, log.fileno(), environ or {})
         try:
             wait_until_it_answers(server, peer.port)
             check_silence(peer.port, log.fileno())
@@ -79,13 +81,18 @@ def check_silence(port: int, log: int, requests: int = 20) -> None:
         raise PeerFailed("it writes an access log")
 
 
-def start(command: list[str], log: int) -> subprocess.Popen[bytes]:
+def start(command: list[str], log: int, more: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """The server in a session of its own, with a clean environment and the repository's root to import from."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KETCH", "VIRTUAL"))}
-    environ |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "KETCH_ENV": "production"}
+    environ = clean_environ() | {"PYTHONUNBUFFERED": "1", "KETCH_ENV": "production", **more}
     return subprocess.Popen(
         command, cwd=ROOT, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
     )
+
+
+def clean_environ() -> dict[str, str]:
+    """The environment without settings of Python's, Ketch's or another virtual environment's, and with our root."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KETCH", "VIRTUAL"))}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def wait_until_it_answers(server: subprocess.Popen[bytes], port: int, pause: float = 0.05) -> None:

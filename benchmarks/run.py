@@ -7,6 +7,7 @@ after the environments were made once). Otherwise a part of it, in about a minut
     ROUNDS=2  SECONDS=2 (a load)  PYTHON=3.13 (every peer's interpreter)  STRICT=1 (exit 1 if a target is missed)
     PUBLISH=1 replaces the committed results by a part, 0 does not, `last` measures nothing and takes `.bench/last/`
     PREPARE=1 only makes the environments
+    PROFILE=1 where the microseconds go (where.py); by default Ketch's and nginx's, T1 and T4
     MICRO=1   the parts of Ketch one at a time, compiled and not (micro.py)
 """
 
@@ -28,6 +29,7 @@ from benchmarks.publish import publish, write
 from benchmarks.report import markdown
 from benchmarks.results import Results, machine
 from benchmarks.targets import verdicts
+from benchmarks.where import profiles
 from benchmarks.workloads import EXTRAS, WORKLOADS, base, extra
 
 # In this order: what wants a quiet machine first; the half load needs the load's rates.
@@ -44,6 +46,7 @@ DEFAULTS = {
     "LIST": "",
     "PREPARE": "",
     "MICRO": "",
+    "PROFILE": "",
 }
 
 
@@ -101,6 +104,8 @@ def main() -> None:
     if given["MICRO"]:
         micro(interpreter(given["PYTHON"]))
         return
+    if given["PROFILE"]:
+        given["PEERS"], given["TESTS"] = given["PEERS"] or "ketch,nginx", given["TESTS"] or "T1,T4"
     whole = not (given["PEERS"] or given["TESTS"] or given["PARTS"])
     peers = [PEERS[name] for name in chosen(given["PEERS"], list(PEERS), "peer")] or list(PEERS.values())
     tests = named_tests(given["TESTS"]) or all_tests(peers)
@@ -113,6 +118,9 @@ def main() -> None:
         say("WARNING: wrk is not installed (Debian: apt install wrk); our own generator is slower")
     programs = prepared(peers, python, results)
     if given["PREPARE"]:
+        return
+    if given["PROFILE"]:
+        profiles(programs, tests, results.seconds)
         return
     for name in sorted(parts, key=list(PARTS).index):
         say(f"--- {name}")
