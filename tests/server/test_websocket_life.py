@@ -283,6 +283,22 @@ def test_an_application_that_does_not_receive_is_not_taken_for_a_silent_client()
         assert texts
 
 
+def test_a_websocket_without_messages_may_have_an_end() -> None:
+    app = SocketApp()
+    with native(app, ws_idle_timeout=1.5) as sea, opened(sea.port) as line:
+        began = time.monotonic()
+        for _ in range(4):
+            time.sleep(0.4)
+            line.send_frame(TEXT, b"not yet")
+            assert line.read_frame().payload == b"not yet"
+            line.send_frame(PING)  # is no message
+            assert line.read_frame().opcode == PONG
+        assert line.read_frame().code == 1001
+        assert time.monotonic() - began > 2
+        wait_until(lambda: app.ends)
+        assert app.ends == [(1001, "no message for too long")]
+
+
 # --- the server stops -------------------------------------------------------------------------------------------------
 
 
@@ -391,6 +407,25 @@ def test_what_is_counted(sea: Native) -> None:
         assert counters.received - received == 106
         assert counters.sent - sent == 102
     wait_until(lambda: not counters.open_websockets)
+
+
+def test_a_line_in_the_access_log() -> None:
+    noted: list[tuple[Any, ...]] = []
+
+    class Log:
+        def answer(self, *words: Any) -> None:
+            noted.append(words[:5])
+
+    with native(SocketApp()) as sea:
+        sea.server.access_log = Log()  # type: ignore[assignment]
+        for path in ("/echo?secret=1", "/deny", "/respond_at_once", "/raises_early"):
+            line = Line(sea.port)
+            line.ask(handshake(path))
+            line.close()
+    statuses = [(client, method, path, status) for client, method, path, status, _ in noted]
+    paths = {b"/echo": 101, b"/deny": 403, b"/respond_at_once": 401, b"/raises_early": 500}
+    assert statuses == [("127.0.0.1", "GET", path, status) for path, status in paths.items()]
+    assert noted[2][4] == len(b"who?")
 
 
 def test_each_runs_in_a_task_and_a_context_of_its_own() -> None:

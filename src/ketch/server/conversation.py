@@ -34,6 +34,7 @@ class Conversation:
     """One run of the application."""
 
     __slots__ = (
+        "_began",
         "_connected",
         "_ended",
         "_held",
@@ -53,6 +54,7 @@ class Conversation:
         self._scope = _scope_of(connection, head, wire)
         self.limit = _limit_of(wire)
         self.task: asyncio.Task[None] | None = None
+        self._began = wire.loop.time()
         self._connected = False
         self._ended: tuple[int, str] | None = None  # code and reason of the disconnect
         self._queue: deque[str | bytes] = deque()
@@ -109,6 +111,14 @@ class Conversation:
             self._failed(RuntimeError("the application returned without an answer to the handshake"))
         else:
             self._wire.close(1000)
+
+    def note(self, status: int, size: int) -> None:
+        """A line for the access log: how the handshake was answered."""
+        log = self._wire.server.access_log
+        if log is not None:
+            client, scope = self._scope["client"], self._scope
+            name = client[0] if client else "unix"
+            log.answer(name, "GET", scope["raw_path"], status, size, self._wire.loop.time() - self._began)
 
     # --- receive ------------------------------------------------------------------------------------------------------
 
@@ -222,13 +232,16 @@ class Conversation:
 
     def _deny(self, status: int, text: str) -> None:
         self._started = True
-        self._wire.deny(answer.problem(status, text, self._wire.shared.date))
+        response = answer.problem(status, text, self._wire.shared.date)
+        self.note(status, len(response) - response.index(answer.CRLF * 2) - 4)
+        self._wire.deny(response)
         self._denied()
 
     async def _denial_body(self, message: dict[str, Any]) -> None:
         body, more = bytes(message.get("body") or b""), bool(message.get("more_body"))
         head, self._response = self._response, None
         if head is not None:
+            self.note(head[0], len(body))
             body = self._denial_head(*head, None if more else len(body)) + body
             self._started = True
         self._wire.deny(body)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .handshake import Handshake
 
 _EARLY = 65_536  # bytes that may arrive before the application accepts
-_FRAGMENTS = 16_384  # frames in one message: 1 MiB in frames of 64 bytes
 _LAST_WORDS = 1.0  # seconds in which messages before a close frame may still be answered
 _PROGRESS = 4_096  # bytes a slow reader has to take in each write timeout
 
@@ -54,6 +53,7 @@ class WebSocketConnection(asyncio.Protocol):
         "_ping",
         "_pinged",
         "_reading",
+        "_talked",
         "_waiters",
         "frames",
         "going_away",
@@ -90,6 +90,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._blocked_at = 0  # bytes the client had not taken when we last looked, -1 before
         self._ping: bytes | None = None  # payload of a ping to answer when there is room again
         self._heard = self._pinged = 0.0  # when bytes last came; when we sent a ping, 0 once anything has come
+        self._talked = 0.0  # when the last message came or went
         self._patience = 0.0
         self._give_up = self._left = 0.0  # when to stop waiting for the end, and what was not flushed when we began to
         if connection.paused:
@@ -134,6 +135,7 @@ class WebSocketConnection(asyncio.Protocol):
             elif isinstance(event, Ping):
                 self._answer(event.payload)
             elif self.phase is Phase.OPEN:  # after our close nobody listens
+                self._talked = self._heard
                 talk.put(event)
         self._read(True)
 
@@ -183,11 +185,13 @@ class WebSocketConnection(asyncio.Protocol):
         if self.handshake is None:
             raise RuntimeError("the handshake is over")
         response = self.handshake.answer(subprotocol, headers)
+        self.talk.note(101, 0)
         deflate = self.handshake.deflate
         bits = deflate.window_bits if deflate is not None else 0
-        self.frames = Frames(limit=self.talk.limit, fragments=_FRAGMENTS, window_bits=bits)
+        most = self.settings.ws_max_fragments
+        self.frames = Frames(limit=self.talk.limit, fragments=most, window_bits=bits)
         self.handshake, self.phase = None, Phase.OPEN
-        self._heard = self.shared.now
+        self._heard = self._talked = self.shared.now
         self._be_patient()
         self.server.counters.websockets += 1
         self.server.counters.open_websockets += 1
@@ -212,6 +216,7 @@ class WebSocketConnection(asyncio.Protocol):
     def message(self, data: str | bytes) -> None:
         """Send a whole message. Raises UnicodeEncodeError for text that UTF-8 cannot hold."""
         if self.frames is not None:
+            self._talked = self.shared.now
             self.write(self.frames.message(data))
 
     def write(self, data: bytes | bytearray) -> None:
@@ -357,10 +362,14 @@ class WebSocketConnection(asyncio.Protocol):
         return bool(self.server.late(now - self._blocked_since, self.settings.write_timeout))
 
     def _keep_alive(self, now: float) -> None:
-        if not self._reading:
+        settings, late = self.settings, self.server.late
+        if late(now - self._talked, settings.ws_idle_timeout):
+            self.server.counters.idle_timeouts += 1
+            self.close(1001, "no message for too long")
+        elif not self._reading:
             return
-        if self._pinged:
-            if self.server.late(now - self._pinged, self.settings.ws_ping_timeout):
+        elif self._pinged:
+            if late(now - self._pinged, settings.ws_ping_timeout):
                 self.server.counters.idle_timeouts += 1
                 self.fail(1011, "no answer to a ping")
         elif self._patience and now - self._heard >= self._patience and self.frames is not None:
