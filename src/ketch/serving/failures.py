@@ -102,9 +102,7 @@ async def _handled(
 def problem_response(error: HTTPException, request: Any) -> Response:
     """The problem document, or the page for a browser that prefers HTML."""
     if prefers_html(request.header(b"accept")):
-        page = _page(error, request)
-        if page is not None:
-            return page
+        return _page(error, request)
     response = Response.rendered(encode_problem(error, request.scope["path"]), error.status_code, PROBLEM_BASE)
     return _with_headers(response, error)
 
@@ -121,7 +119,7 @@ def _with_headers(response: Response, error: HTTPException) -> Response:
     return response
 
 
-def _page(error: HTTPException, request: Any) -> Response | None:
+def _page(error: HTTPException, request: Any) -> Response:
     from ketch.serving.pages import error_page
 
     runtime = request.runtime

@@ -30,7 +30,7 @@ def merge(scope: Scope, response: Response) -> None:
         response.merge(injected)
     tasks = cache.get(BACKGROUND)
     if tasks is not None and tasks.tasks:
-        if response.background is not None:
+        if response.background is not None and response.background is not tasks:
             tasks.tasks.extend(response.background.tasks)
         response.background = tasks
 
