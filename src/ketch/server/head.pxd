@@ -73,6 +73,8 @@ cdef int _kind_of(const unsigned char* data, Py_ssize_t begin, Py_ssize_t size) 
 @cython.locals(found=list, at=Py_ssize_t, begin=Py_ssize_t, until=Py_ssize_t, name=bytes)
 cpdef list _list_by_loops(const unsigned char* data, Py_ssize_t fields, Py_ssize_t stop)
 
+cdef _read_odd_target(Head head, bint has_query)
+
 @cython.locals(before=bytes)
 cdef _collect(Head head, int kind, bytes value)
 @cython.locals(host=bytes)
