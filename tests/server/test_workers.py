@@ -102,13 +102,29 @@ def test_a_crash_loop_backs_off(shop: Shop) -> None:
     assert shop.get()["version"] == "one"
 
 
+def test_nobody_waits_for_a_worker_that_takes_long_to_start(tmp_path: Path) -> None:
+    late = "import os, time\ntime.sleep(8 if os.path.exists('late') else 0)\n" + APP
+    with ketch_run(tmp_path, "--workers", "2", app=late) as shop:
+        (tmp_path / "late").write_text("")
+        for at in (0, 1):
+            victim, other = shop.workers()[at], shop.workers()[1 - at]
+            os.kill(victim, signal.SIGKILL)
+            shop.wait_for("was ended by SIGKILL", times=at + 1)
+            wait_some(0.3)
+            assert shop.pids(20) == {other}  # it would take eight seconds otherwise
+            eventually(lambda: len(shop.pids()) == 2)  # and then it gives them back
+
+
 def test_ttin_and_ttou(shop: Shop) -> None:
     shop.signal(signal.SIGTTIN)
     eventually(lambda: len(shop.workers()) == 3)
     eventually(lambda: len(shop.pids()) == 3)
-    for left in (2, 1, 1):
-        shop.signal(signal.SIGTTOU)
-        eventually(lambda left=left: len(shop.workers()) == left)
+    with Load(shop) as load:
+        for left in (2, 1, 1):
+            shop.signal(signal.SIGTTOU)
+            eventually(lambda left=left: len(shop.workers()) == left)
+            wait_some(0.7)
+    assert load.lost == []
     shop.wait_for("the last worker stays")
     assert shop.get()["version"] == "one"
 

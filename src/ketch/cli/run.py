@@ -171,8 +171,9 @@ def _serve_alone(app: str | None, settings: ServerSettings, level: str) -> int:
 def _supervise(app: str | None, settings: ServerSettings, level: str) -> int:
     """Only look where the application should be: it is imported by those who serve it."""
     from ketch.app.discovery import ApplicationNotFound, locate
+    from ketch.server.child import worker_command
     from ketch.server.metrics import exposition
-    from ketch.server.workers import Supervisor, worker_command
+    from ketch.server.workers import Supervisor
 
     named = app or named_before() or ""
     try:

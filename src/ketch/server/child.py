@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ import msgspec
 
 from ketch.server.settings import ServerSettings
 
-DRAIN, NOW = "drain", "now"
-"""To a worker: finish what was begun and end; end at once."""
+DRAIN, NOW, ACCEPT, FORGET = "drain", "now", "accept", "forget"
+"""To a worker: finish what was begun and end; end at once; accept also for these slots, whose workers have gone; this
+slot is given up."""
 READY, RETIRE, FAILED = "ready", "retire", "failed"
 """From a worker: it serves the application of this name; it has had its number of requests; it could not start, with
 the reason as JSON."""
@@ -28,10 +30,12 @@ the reason as JSON."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a worker is to do: descriptors of its sockets and of the board, its row there, the application's name."""
+    """What a worker is to do: descriptors of every slot's sockets, which slot is its own, the board's descriptor and
+    its row there, the application's name."""
 
     settings: ServerSettings
-    sockets: list[int]
+    slots: list[list[int]]
+    own: int
     board: int
     row: int
     target: str
@@ -43,11 +47,11 @@ class Child:
 
     def __init__(self, command: Sequence[str], order: Order, slot: int) -> None:
         ours, theirs = socket.socketpair()
-        descriptors = (theirs.fileno(), order.board, *order.sockets)
+        descriptors = {theirs.fileno(), order.board, *(one for sockets in order.slots for one in sockets)}
         try:
             # A process group of its own: Ctrl+C in a terminal is the supervisor's to hear.
             words = [*command, str(theirs.fileno())]
-            self._process = subprocess.Popen(words, pass_fds=descriptors, process_group=0)
+            self._process = subprocess.Popen(words, pass_fds=tuple(descriptors), process_group=0)
         except BaseException:
             ours.close()
             raise
@@ -59,6 +63,8 @@ class Child:
         self.ready_at: float | None = None
         self.deadline: float | None = None
         self.told_to_end = False
+        self._reach = len(order.slots)
+        self._orphans: list[int] = []
         self.reason: str | None = None
         self.name = ""
         self.hung_up = False
@@ -89,6 +95,18 @@ class Child:
             elif word == FAILED:
                 self.reason = str(msgspec.json.decode(rest))
             yield word
+
+    def accept_for(self, slots: Sequence[int]) -> None:
+        """Tell it which slots have nobody just now: their connections are not to wait for a new worker's start."""
+        known = [slot for slot in slots if slot < self._reach]  # a newer slot's sockets it has not inherited
+        if known != self._orphans:
+            self._orphans = known
+            self._send(" ".join([ACCEPT, *map(str, known)]).encode())
+
+    def forget(self, slot: int) -> None:
+        """A slot is given up: accept what waits there, and close its sockets."""
+        if slot < self._reach:
+            self._send(f"{FORGET} {slot}".encode())
 
     def drain(self, seconds: float) -> None:
         """Ask it to finish and end; after this many seconds it is overdue."""
@@ -144,3 +162,10 @@ def has_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+def worker_command(module: str) -> list[str]:
+    """This interpreter, as it was started, running `module`. The working directory is not put on its path for it."""
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    safe = [] if "-P" in flags or "-I" in flags else ["-P"]
+    return [sys.executable, *flags, *safe, "-m", module]

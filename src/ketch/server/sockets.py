@@ -138,6 +138,11 @@ class Listeners:
             self.slots.append([_again(one, self.settings.backlog) for one in self.slots[0]])
         return self.slots[slot]
 
+    def opened(self, slot: int) -> int:
+        """Where in `slots` the sockets of this slot are. Raises OSError."""
+        self.of(slot)
+        return 0 if self.shared else slot
+
     def give_up(self, slot: int) -> None:
         """This slot is gone; the first stays."""
         if not self.shared and 0 < slot == len(self.slots) - 1:

@@ -25,8 +25,9 @@ from typing import Any
 import msgspec
 
 from ketch.server.accesslog import open_access_log
-from ketch.server.child import DRAIN, FAILED, NOW, READY, RETIRE, Order, has_terminal
+from ketch.server.child import ACCEPT, DRAIN, FAILED, FORGET, NOW, READY, RETIRE, Order, has_terminal
 from ketch.server.metrics import Board, exposition
+from ketch.server.orphans import Orphans
 from ketch.server.server import Server
 from ketch.server.settings import ServerSettings
 from ketch.server.systemd import Notifier
@@ -54,6 +55,7 @@ class Serving:
         self._notifier = notifier if notifier is not None else Notifier({})
         self.server: Server | None = None
         self.ending = self.serves = False
+        self.orphans: Orphans | None = None
         clocks = (settings.hang_timeout, self._notifier.watchdog)
         self._beat = min([_BEAT, *(clock / 4 for clock in clocks if clock is not None)])
         self._most = _drawn(settings)
@@ -81,6 +83,8 @@ class Serving:
         if not self.ending:
             self._notifier.stopping()
         self.ending = True
+        if self.orphans is not None:
+            self.orphans.leave()
         if self.server is not None:
             self.server.stop()
 
@@ -93,6 +97,8 @@ class Serving:
     def _serving(self) -> None:
         self._tick(asyncio.get_running_loop())
         self.serves = True
+        if self.orphans is not None and self.server is not None:
+            self.orphans.begin(self.server)
         self._ready()
         if self.ending and self.server is not None:  # the word came during the start
             self.server.stop()
@@ -153,11 +159,13 @@ def work(load: Callable[[Order], tuple[Any, str]], report: Callable[[BaseExcepti
 
     name = ""
     serving = Serving(order.settings, Board(order.board), order.row, lambda: say(READY, name), lambda: say(RETIRE))
+    slots = [[socket.socket(fileno=one) for one in sockets] for sockets in order.slots]
+    serving.orphans = Orphans(slots, order.own, order.settings)
     signal.signal(signal.SIGTERM, lambda number, frame: _end(serving))
     threading.Thread(target=_listen, args=(heard, serving), name="ketch-supervisor", daemon=True).start()
     try:
         app, name = load(order)
-        failure = serving.run(app, [socket.socket(fileno=one) for one in order.sockets])
+        failure = serving.run(app, slots[order.own])
     except Exception as error:
         failure = error
     except SystemExit as error:  # the application's module ended the process
@@ -172,8 +180,12 @@ def _listen(heard: Any, serving: Serving) -> None:
     """Obey the words that come down the line. Its end is the end of the supervisor, and of us."""
     with suppress(OSError):
         for line in heard:
-            word = line.strip().decode()
-            if word == DRAIN:
+            word, *numbers = line.decode().split()
+            if word == ACCEPT and serving.orphans is not None:
+                serving.orphans.accept_for([int(number) for number in numbers])
+            elif word == FORGET and serving.orphans is not None:
+                serving.orphans.forget(int(numbers[0]))
+            elif word == DRAIN:
                 _end(serving)
             elif word == NOW:
                 if serving.server is None:

@@ -4,6 +4,7 @@ application, so nothing in the application can bring it down.
     slot        a place for one worker, with listening sockets of its own that outlive whoever serves on them
     current     the worker that serves in a slot      successor   the one that is starting and will take over from it
     leaving     workers that were told to finish
+    orphan      a slot in which nobody serves just now; meanwhile all others accept its connections
 
     TERM, INT   everybody finishes within `grace`; the second one ends everybody at once
     HUP         slot after slot: start a successor; when it serves, tell the current one to finish
@@ -20,8 +21,6 @@ import logging
 import selectors
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -39,7 +38,7 @@ START_FAILED = 3
 _logger = logging.getLogger("ketch.server")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds until a worker that ended comes back
 _STEADY = 3.0  # seconds of serving after which its end is no part of a crash loop
-_MARGIN = 3.0  # seconds beyond `grace`: the worker keeps that time itself, this is for one that cannot
+_MARGIN = 3.0  # seconds beyond `grace`, which a worker keeps by itself: this is for one that cannot
 _LOOK = 1.0  # seconds between two looks at the clocks
 
 
@@ -90,6 +89,7 @@ class Supervisor:
         """Serve until a signal. 0, or 3 if no worker could start (`reason` says why)."""
         bell = self._listen_for_signals()
         try:
+            self.listeners.opened(len(self.slots) - 1)  # before the first worker, which inherits those of all
             for slot in self.slots:
                 self._start(slot)
             while not self._finished():
@@ -145,8 +145,7 @@ class Supervisor:
         return next((slot for slot in self.slots if child in (slot.current, slot.successor)), None)
 
     def _serves(self, child: Child) -> None:
-        slot = self._slot_of(child)
-        if slot is not None and slot.successor is child:
+        if (slot := self._slot_of(child)) is not None and slot.successor is child:
             if slot.current is not None:
                 self._leave(slot.current)
             slot.current, slot.successor = child, None
@@ -221,21 +220,21 @@ class Supervisor:
         self.queue = deque(self.slots)
 
     def _more(self) -> None:
-        slot = Slot(len(self.slots))
-        self.slots.append(slot)
-        self._start(slot)
+        self.slots.append(Slot(len(self.slots)))
+        self._start(self.slots[-1])
 
     def _less(self) -> None:
         if len(self.slots) == 1:
             _logger.warning("the last worker stays")
             return
         slot = self.slots.pop()
-        if slot in self.queue:
-            self.queue.remove(slot)
         self.listeners.give_up(slot.number)
         for one in (slot.current, slot.successor):
             if one is not None:
                 self._leave(one)
+        if not self.listeners.shared:
+            for child in self._children():
+                child.forget(slot.number)
 
     # --- starting and burying -----------------------------------------------------------------------------------------
 
@@ -244,10 +243,11 @@ class Supervisor:
         row = 0
         try:
             row = self.board.take()
-            sockets = [one.fileno() for one in self.listeners.of(slot.number)]
+            own = self.listeners.opened(slot.number)
             order = Order(
                 settings=self.settings,
-                sockets=sockets,
+                slots=[[one.fileno() for one in sockets] for sockets in self.listeners.slots],
+                own=own,
                 board=self.board.descriptor,
                 row=row,
                 target=self.target,
@@ -342,6 +342,7 @@ class Supervisor:
             if slot.due is not None and slot.due <= now:
                 self._start(slot, successor=slot.current is not None)
         self._roll()
+        self._share_orphans()
         if self.notifier.watchdog is not None and now >= self._next_word:
             self._next_word = now + self.notifier.watchdog / 2
             self.notifier.alive()
@@ -375,6 +376,15 @@ class Supervisor:
         if self.reloading:
             self._reloaded()
 
+    def _share_orphans(self) -> None:
+        """Whoever serves accepts for the slots that nobody serves in."""
+        if self.listeners.shared:
+            return
+        serving = {slot.number: slot.current for slot in self.slots if slot.current and slot.current.ready_at}
+        orphans = [slot.number for slot in self.slots if slot.number not in serving]
+        for child in serving.values():
+            child.accept_for(orphans)
+
     def _reloaded(self) -> None:
         self.reloading = False
         self._say_ready()
@@ -388,10 +398,3 @@ class Supervisor:
     def serving(self) -> int:
         """How many workers serve now. May be called from another thread."""
         return sum(1 for slot in list(self.slots) if slot.current is not None and slot.current.ready_at is not None)
-
-
-def worker_command(module: str) -> list[str]:
-    """This interpreter, as it was started, running `module`. The working directory is not put on its path for it."""
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    safe = [] if "-P" in flags or "-I" in flags else ["-P"]
-    return [sys.executable, *flags, *safe, "-m", module]
