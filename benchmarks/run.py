@@ -6,6 +6,7 @@ after the environments were made once). Otherwise a part of it, in about a minut
     PEERS=django-bolt,nginx   TESTS=T1,T4+await   PARTS=load,alone,idle,workers,tail   names: ./dev bench LIST=1
     ROUNDS=2  SECONDS=2 (a load)  PYTHON=3.13 (every peer's interpreter)  STRICT=1 (exit 1 if a target is missed)
     PUBLISH=1 replaces the committed results by a part, 0 does not, `last` measures nothing and takes `.bench/last/`
+    AWAKE=1   keeps the load's core awake, so that slower servers do not pay for waking it (README.md)
     PREPARE=1 only makes the environments
     PROFILE=1 where the microseconds go (where.py); by default Ketch's and nginx's, T1 and T4
     MICRO=1   the parts of Ketch one at a time, compiled and not (micro.py)
@@ -22,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.environments import CannotPrepare, interpreter, own_version, prepare, version_of
+from benchmarks.load import core_awake
 from benchmarks.parts import alone_part, idle_part, load_part, tail_part, workers_part
 from benchmarks.peers import COMPILED, PEERS, PURE, Peer
 from benchmarks.places import FOLDER
@@ -45,6 +47,7 @@ DEFAULTS = {
     "STRICT": "",
     "LIST": "",
     "PREPARE": "",
+    "AWAKE": "",
     "MICRO": "",
     "PROFILE": "",
 }
@@ -122,9 +125,11 @@ def main() -> None:
     if given["PROFILE"]:
         profiles(programs, tests, results.seconds)
         return
+    results.generator += ", its core kept awake" * bool(given["AWAKE"])
     for name in sorted(parts, key=list(PARTS).index):
         say(f"--- {name}")
-        PARTS[name](programs, results, asked=bool(given["TESTS"]))
+        with core_awake(bool(given["AWAKE"]) and name in ("load", "tail")):
+            PARTS[name](programs, results, asked=bool(given["TESTS"]))
     finish(results, given, whole=whole)
 
 
