@@ -6,8 +6,7 @@ binding explains why: 422); other methods of that path (405, or the list for OPT
 Routes that name a host are asked before those that do not, and hosts rank like paths, label by label. A mount comes
 after every route except a `{rest:path}` that begins above the mount's own prefix: a catch-all does not hide a mount.
 
-PERF: a path without parameters is found by two dictionary look-ups that give a finished tuple; only applications that
-use hosts go without this shortcut.
+PERF: most requests are answered by `shortcut.py` and meet nothing here; only applications that use hosts go without.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from .entry import MALFORMED, NOT_FOUND, WEBSOCKET, Entry, Miss, MissKind, Mount
 from .hosts import HostPattern, host_labels
 from .percent import decode, encode_segment
 from .segment import Segment
+from .shortcut import End, Shortcut, Stop
 from .tree import Hit, Leaf, Node, Raw, Tree
 
 if TYPE_CHECKING:
@@ -50,10 +50,9 @@ class Table(Generic[T]):
         "_hosts",
         "_levels",
         "_mounts",
-        "_plain",
         "_prefixes",
-        "_static",
         "_tree",
+        "shortcut",
     )
 
     def __init__(self, entries: Iterable[Entry[T]], mounts: Iterable[Mount[T]] = ()) -> None:
@@ -62,7 +61,7 @@ class Table(Generic[T]):
         self._tree: Tree[T] = Tree()
         self._hosts: Tree[Tree[T]] | None = None
         self._groups: list[Tree[T]] = []
-        self._static: dict[str, dict[str, Hit[T]]] = {}
+        self.shortcut = Shortcut({}, None)
         self._prefixes, errors = mount_levels(self._mounts)
         self._levels = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
         errors += self._build()
@@ -85,11 +84,12 @@ class Table(Generic[T]):
                     node.leaves.setdefault("HEAD", node.leaves["GET"])
         self._depth = max(tree.depth for tree in trees)
         self._depth = max(self._depth, *self._levels, 1)
-        self._plain = self._hosts is None and not self._prefixes
         if self._hosts is not None:
             self._hosts.seal()
         else:
-            self._prepare_static(ends)
+            self.shortcut = Shortcut(
+                self._statics(ends), None if self._prefixes else _stop(self._tree.root), self._depth
+            )
         return [*host_errors(self._entries), *conflicts.errors()]
 
     def _add(self, entry: Entry[T], order: int, conflicts: Conflicts) -> Node[T]:
@@ -113,11 +113,15 @@ class Table(Generic[T]):
             node.leaves[""] = Leaf(self._groups[-1], (), 0)
         return node.leaves[""].target
 
-    def _prepare_static(self, ends: Sequence[Node[T]]) -> None:
+    def _statics(self, ends: Sequence[Node[T]]) -> dict[str, dict[bytes, Hit[T]]]:
+        """Finished hits of the patterns without parameters that are sent as they are written."""
+        found: dict[str, dict[bytes, Hit[T]]] = {}
         for entry, node in zip(self._entries, ends, strict=True):
-            if entry.pattern.is_static:
+            text = entry.pattern.text or "/"
+            if entry.pattern.is_static and text.isascii() and "%" not in text:
                 for method, leaf in node.leaves.items():
-                    self._static.setdefault(method, {})[entry.pattern.text or "/"] = (leaf.target, (), ())
+                    found.setdefault(method, {})[text.encode("ascii")] = (leaf.target, (), ())
+        return found
 
     # --- matching -----------------------------------------------------------------------------------------------------
 
@@ -128,17 +132,9 @@ class Table(Generic[T]):
         `values` None when some text does not convert. Time depends on the path's length and on how many patterns fit
         its beginning, not on how many routes there are.
         """
-        found = self._static.get(method)
-        if found is not None:
-            hit = found.get(path)
-            if hit is not None:
-                return hit
         if not path or path[0] != "/":
             return self._match_odd(method, path, host)
         segments = path[1:].split("/", self._depth)
-        if self._plain:  # PERF: no hosts, no mounts
-            hit = self._tree.find(method, segments)
-            return hit if hit is not None else self._miss(method, segments, path, host)
         return self._search(method, segments, path, host)
 
     def match_raw(self, method: str, raw_path: bytes, host: str = "") -> Hit[T] | MountHit[T] | Miss:
@@ -146,6 +142,9 @@ class Table(Generic[T]):
 
         Malformed percent-encoding, bytes outside ASCII and escapes that are not UTF-8 give a Miss of kind MALFORMED.
         """
+        hit: Hit[T] | None = self.shortcut.find(method, raw_path)
+        if hit is not None:
+            return hit
         try:
             path = decode(raw_path) if _PERCENT in raw_path else raw_path.decode("ascii")
         except ValueError:
@@ -259,3 +258,23 @@ class Table(Generic[T]):
 
 def _allow(methods: set[str]) -> tuple[str, ...]:
     return tuple(sorted((methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())) - {WEBSOCKET}))
+
+
+def _stop(node: Node[T]) -> Stop:
+    """The shortcut's copy of a sealed tree."""
+    root = Stop()
+    waiting = [(node, root)]
+    while waiting:
+        node, stop = waiting.pop()
+        stop.ends = {
+            method: End(leaf.target, [converter.convert for converter in leaf.converters], leaf.hit)
+            for method, leaf in node.leaves.items()
+        }
+        for text, below in node.static.items():
+            if text.isascii() and "%" not in text:
+                child = stop.static[text.encode("ascii")] = Stop()
+                waiting.append((below, child))
+        if node.only is not None:
+            stop.only = Stop()
+            waiting.append((node.only, stop.only))
+    return root

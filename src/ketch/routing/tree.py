@@ -134,25 +134,6 @@ class Tree(Generic[T]):
 
         `raw` is put before the parameters' texts (a host's). Tails that would begin above level `floor` are left out.
         """
-        # PERF: most paths meet no choice on their way; they need no stack (0.5 of the time of _backtrack).
-        node, texts = self.root, raw
-        for text in segments:
-            child = node.static.get(text)
-            if child is None:
-                if node.only is None or not text:
-                    break
-                texts = texts + (text,)  # noqa: RUF005  PERF: half the time of (*texts, text)
-                node = node.only
-            elif node.edges:
-                break
-            else:
-                node = child
-        else:
-            leaf = node.leaves.get(method)
-            return None if leaf is None else leaf.hit(texts)
-        return self._backtrack(method, segments, raw, floor) if node.edges else None
-
-    def _backtrack(self, method: str, segments: Sequence[str], raw: Raw, floor: int) -> Hit[T] | None:
         node, at, count = self.root, 0, len(segments)
         waiting: list[tuple[Node[T], int, Raw]] = []
         while True:
