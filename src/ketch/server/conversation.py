@@ -234,7 +234,7 @@ class Conversation:
         self._started = True
         response = answer.problem(status, text, self._wire.shared.date)
         self.note(status, len(response) - response.index(answer.CRLF * 2) - 4)
-        self._wire.deny(response)
+        self._wire.write(response)
         self._denied()
 
     async def _denial_body(self, message: dict[str, Any]) -> None:
@@ -244,7 +244,7 @@ class Conversation:
             self.note(head[0], len(body))
             body = self._denial_head(*head, None if more else len(body)) + body
             self._started = True
-        self._wire.deny(body)
+        self._wire.write(body)
         if not more:
             self._denied()
         elif self._wire.is_blocked:

@@ -17,6 +17,7 @@ from collections import deque
 from random import random
 from typing import TYPE_CHECKING, Any
 
+from .clock import TICK
 from .unsent import unsent
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class WebSocketConnection(asyncio.Protocol):
     __slots__ = (
         "_blocked_at",
         "_blocked_since",
+        "_due",
         "_early",
         "_give_up",
         "_heard",
@@ -91,7 +93,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._ping: bytes | None = None  # payload of a ping to answer when there is room again
         self._heard = self._pinged = 0.0  # when bytes last came; when we sent a ping, 0 once anything has come
         self._talked = 0.0  # when the last message came or went
-        self._patience = 0.0
+        self._patience = self._due = 0.0  # silence before the next ping; before `_due` a sweep need not look
         self._give_up = self._left = 0.0  # when to stop waiting for the end, and what was not flushed when we began to
         if connection.paused:
             self.pause_writing()
@@ -129,6 +131,7 @@ class WebSocketConnection(asyncio.Protocol):
                 break
             if isinstance(event, (Close, BadFrame)):
                 self.last = event
+                self._due = 0.0
                 self._give_up = self.shared.now + _LAST_WORDS
                 if not talk.is_behind:
                     self.settle()
@@ -204,10 +207,6 @@ class WebSocketConnection(asyncio.Protocol):
         else:
             self.pump()
 
-    def deny(self, data: bytes) -> None:
-        """Write of a response that stands in place of the handshake; `hang_up` ends it."""
-        self.write(data)
-
     def hang_up(self) -> None:
         """Close the connection once everything has been written."""
         self._end()
@@ -244,6 +243,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """From the transport: its buffer is full."""
+        self._due = 0.0
         self._blocked_since = self.loop.time()
         self._blocked_at = -1
 
@@ -302,7 +302,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._wake()
 
     def _wait_for_the_end(self) -> None:
-        self._give_up = self.shared.now + self.settings.ws_close_timeout
+        self._due = 0.0
+        self._give_up = self.loop.time() + self.settings.ws_close_timeout
         self._left = unsent(self.transport)
 
     def eof_received(self) -> None:
@@ -334,9 +335,10 @@ class WebSocketConnection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """From the clock, twice a second."""
-        if self.phase is Phase.GONE:
+        # PERF: most of ten thousand idle ones have nothing to do; to find that out anew takes ten times as long.
+        if self.phase is Phase.GONE or (now < self._due and not self.shared.draining):
             return
-        if self.server.shared.draining and not self.going_away:
+        if self.shared.draining and not self.going_away:
             self.go_away()
         if self._blocked_since and self._is_stalled(now):
             self.server.counters.write_timeouts += 1
@@ -366,16 +368,26 @@ class WebSocketConnection(asyncio.Protocol):
         if late(now - self._talked, settings.ws_idle_timeout):
             self.server.counters.idle_timeouts += 1
             self.close(1001, "no message for too long")
-        elif not self._reading:
-            return
-        elif self._pinged:
-            if late(now - self._pinged, settings.ws_ping_timeout):
-                self.server.counters.idle_timeouts += 1
-                self.fail(1011, "no answer to a ping")
-        elif self._patience and now - self._heard >= self._patience and self.frames is not None:
-            self.write(self.frames.ping())
-            self._pinged = now
-            self._be_patient()
+        elif self._pinged and late(now - self._pinged, settings.ws_ping_timeout):
+            self.server.counters.idle_timeouts += 1
+            self.fail(1011, "no answer to a ping")
+        elif self._reading and self.frames is not None:
+            if self._patience and not self._pinged and now - self._heard >= self._patience:
+                self.write(self.frames.ping())
+                self._pinged = now
+                self._be_patient()
+            if not self._blocked_since and self.last is None:
+                self._due = self._next_look(now)
+
+    def _next_look(self, now: float) -> float:
+        """When something may be due if nothing happens until then; a tick early, as everything that has a limit."""
+        settings = self.settings
+        due = self._heard + self._patience if self._patience else now + 3_600
+        if self._pinged and settings.ws_ping_timeout is not None:
+            due = min(now + self._patience, self._pinged + settings.ws_ping_timeout)
+        if settings.ws_idle_timeout is not None:
+            due = min(due, self._talked + settings.ws_idle_timeout)
+        return due - TICK
 
     def _be_patient(self) -> None:
         """How long to wait before the next ping: somewhat less than allowed, so that connections which were opened

@@ -21,6 +21,7 @@ _STREAMS = 16  # deflate streams in one message: a second one starts where a blo
 _WORTH_COMPRESSING = 256  # bytes: below, a message grows or hardly shrinks
 _PIECES = 1_024
 _FRAMED = frozenset({Opcode.TEXT, Opcode.BINARY})
+_PING = bytes(FrameProtocol(client=False, extensions=[]).ping())  # PERF: thousands are sent at a time
 _RSV1, _NO_RSV = RsvBits(True, False, False), RsvBits(False, False, False)
 
 
@@ -120,9 +121,10 @@ class Frames:
         """The answer to a ping."""
         return self._protocol.pong(payload)
 
-    def ping(self) -> bytes | bytearray:
+    @staticmethod
+    def ping() -> bytes:
         """A ping without payload."""
-        return self._protocol.ping(b"")
+        return _PING
 
     def close(self, code: int | None, reason: str = "") -> bytes | bytearray:
         """A close frame; without a code it is empty. The reason is cut to the 123 bytes that fit."""
