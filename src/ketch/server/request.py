@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ketch.server.head import Head
     from ketch.server.incoming import Incoming
 
+_PERCENT = ord("%")
 DISCONNECT: Message = {"type": "http.disconnect"}
 
 
@@ -136,7 +137,7 @@ def make_scope(head: Head, connection: Connection) -> Scope:
     scope["server"] = connection.own
     scope["method"] = head.method
     scope["raw_path"] = raw
-    path = (unquote_bytes(raw) if b"%" in raw else raw).decode("utf-8", "replace")
+    path = (unquote_bytes(raw) if _PERCENT in raw else raw).decode("utf-8", "replace")
     scope["path"] = scope["root_path"] + path
     scope["query_string"] = head.query
     scope["headers"] = head.headers()
