@@ -5,7 +5,8 @@ after the environments were made once). Otherwise a part of it, in about a minut
 
     PEERS=django-bolt,nginx   TESTS=T1,T4+await   PARTS=load,alone,idle,workers,tail   names: ./dev bench LIST=1
     ROUNDS=2  SECONDS=2 (a load)  PYTHON=3.13 (every peer's interpreter)  STRICT=1 (exit 1 if a target is missed)
-    PUBLISH=1 replaces the committed results by a part, 0 does not, `last` measures nothing and takes `.bench/last/`
+    PUBLISH=1 replaces the committed results by a part, 0 does not; `last` measures nothing and takes `.bench/last/`,
+              `again` writes tables and chart anew from `results.json` (after a change of the report)
     AWAKE=1   keeps the load's core awake, so that slower servers do not pay for waking it (README.md)
     PREPARE=1 only makes the environments
     PROFILE=1 where the microseconds go (where.py); by default Ketch's and nginx's, T1 and T4
@@ -101,8 +102,9 @@ def main() -> None:
     given = settings(sys.argv[1:])
     if given["LIST"]:
         sys.exit(names())
-    if given["PUBLISH"] == "last":
-        publish(Results.from_json((FOLDER / "last" / "results.json").read_text("utf-8")))
+    kept = {"last": FOLDER / "last", "again": Path(__file__).parent}.get(given["PUBLISH"])
+    if kept is not None:
+        publish(Results.from_json((kept / "results.json").read_text("utf-8")))
         return
     if given["MICRO"]:
         micro(interpreter(given["PYTHON"]))
