@@ -176,7 +176,7 @@ def _open_routes(runtime: Runtime) -> Fault | None:
         f"{count} can be used by anybody.",
         places,
         why=f"(The first {_LISTED} are shown.)" if len(bare) > _LISTED else "",
-        fix="dependencies=[signed_in] on the route, its Router or the App, or public=True to say that it is meant.",
+        fix="A guard: dependencies=[guard] on route, Router or App; or public=True to say that it is meant.",
     )
 
 

@@ -22,6 +22,8 @@ MIN_LENGTH = 16
 
 _MAKE = 'Make one:  python -c "import secrets; print(secrets.token_urlsafe(32))"'
 
+_AT_HOME = "On your own machine export KETCH_ENV=dev spares you this."
+
 _made: list[str] = []  # one for the whole process, so that everything that signs agrees
 
 
@@ -56,7 +58,7 @@ def _for_this_process(what: str, places: list[Place]) -> str:
             f"{what} needs SECRET_KEY, which is not set.",
             places=places,
             why="Without it anybody could make up what we sign. A key made here would differ from worker to worker.",
-            fix=f"Set SECRET_KEY in the environment, the same for all workers.\n{_MAKE}",
+            fix=f"Set SECRET_KEY in the environment, the same for all workers.\n{_MAKE}\n{_AT_HOME}",
         )
     if not _made:
         from secrets import token_urlsafe
