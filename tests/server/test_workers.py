@@ -103,15 +103,16 @@ def test_a_crash_loop_backs_off(shop: Shop) -> None:
 
 
 def test_nobody_waits_for_a_worker_that_takes_long_to_start(tmp_path: Path) -> None:
-    late = "import os, time\ntime.sleep(8 if os.path.exists('late') else 0)\n" + APP
+    late = "import os, time\nwhile os.path.exists('late'):\n    time.sleep(0.05)\n" + APP
     with ketch_run(tmp_path, "--workers", "2", app=late) as shop:
-        (tmp_path / "late").write_text("")
         for at in (0, 1):
+            (tmp_path / "late").write_text("")
             victim, other = shop.workers()[at], shop.workers()[1 - at]
             os.kill(victim, signal.SIGKILL)
             shop.wait_for("was ended by SIGKILL", times=at + 1)
             wait_some(0.3)
-            assert shop.pids(20) == {other}  # it would take eight seconds otherwise
+            assert shop.pids(20) == {other}
+            (tmp_path / "late").unlink()
             eventually(lambda: len(shop.pids()) == 2)  # and then it gives them back
 
 
