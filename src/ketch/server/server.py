@@ -212,12 +212,13 @@ class Server:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     async def _drain(self) -> None:
-        """Let requests finish; idle connections get a moment for one more answer, which says that it is the last."""
+        """Let requests and their background tasks finish; idle connections get a moment for one more answer, which
+        says that it is the last."""
         shared = self.shared
         shared.draining, shared.draining_since = True, shared.now
         until = self.loop.time() + (0.0 if self._now else self.settings.grace)
-        while self.connections and self.loop.time() < until and not self._now:
-            if self.loop.time() - shared.draining_since > _LAST_ANSWER + 2 * TICK and not self.in_flight:
+        while (self.connections or self._tasks) and self.loop.time() < until and not self._now:
+            if self.loop.time() - shared.draining_since > _LAST_ANSWER + 2 * TICK and not self._tasks:
                 break
             await asyncio.sleep(0.02)
         self._cancel_all()

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 class Dispatch:
     """`await dispatch(request)`: the response of the route that matches, or of its Router for 404 and 405."""
 
-    __slots__ = ("hosts", "match_raw", "owners", "runtime", "table")
+    __slots__ = ("find", "hosts", "match_raw", "owners", "runtime", "table")
 
     def __init__(self, runtime: Any) -> None:
         self.runtime = runtime
         self.table = runtime.table
         self.match_raw = runtime.table.match_raw
+        self.find = runtime.table.shortcut.find  # nothing where hosts count
         self.owners = runtime.owners
         self.hosts = runtime.has_hosts
 
@@ -64,13 +65,14 @@ class Dispatch:
         """The route of our own server's request, if nobody else has to see it first; otherwise None, and `__call__`
         finds out why. PERF: one coroutine less on the ordinary way."""
         head = request.head
-        if head is None or self.hosts or head.method == WEBSOCKET:
+        if head is None or head.method == WEBSOCKET:
             return None
-        found = self.match_raw(head.method, head.raw_path)
-        if type(found) is not tuple:
+        found = self.find(head.method, head.raw_path)
+        if found is None:
             return None
-        route: ServedRoute = found[0]
-        request.route, request.values, request.raw_values = found
+        route: ServedRoute
+        route, request.values, request.raw_values = found
+        request.route = route
         if route.limits is not None:
             request.limits = route.limits
         return route
