@@ -253,6 +253,7 @@ def test_a_silent_client_is_pinged_and_then_left() -> None:
             last = line.read_frame()
             assert (last.opcode, last.code) == (CLOSE, 1011)
             assert line.is_closed()
+            wait_until(lambda: app.ends)
             assert app.ends == [(1011, "no answer to a ping")]
 
 

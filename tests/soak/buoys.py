@@ -10,6 +10,7 @@ from pathlib import Path
 from ketch import App, WebSocket
 
 app = App()
+NOISE = os.urandom(4_096)  # what can be compressed would take long to fill a buffer
 
 
 @app.get("/health")
@@ -44,4 +45,4 @@ async def echo(websocket: WebSocket) -> None:
 async def flood(websocket: WebSocket) -> None:
     await websocket.accept()
     while True:
-        await websocket.send_bytes(b"\xa5" * 4_096)
+        await websocket.send_bytes(NOISE)
