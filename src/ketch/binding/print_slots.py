@@ -56,13 +56,16 @@ class SlotPrinter:
         reader = bodies.JsonBody(plan)
         decode, read = self.lines.bind("decode", reader.decode), self.lines.bind("read", reader.read)
         name = ", ".join(self.names[id(slot)] for slot in plan.slots) + ("," if plan.embed else "")
-        self.lines.add("raw = await request.body()")
-        # PERF: more bytes than values may be, or more brackets than the depth limit, is what needs a closer look.
         self.lines.add("limits = request.limits")
+        self.lines.add("raw = request.arrived")
+        # PERF: a body that came with its head needs no coroutine to be read (0.5 us).
+        with self.lines.block("if raw is None or len(raw) > limits.body:"):
+            self.lines.add("raw = await request.body()")
+        # PERF: more bytes than values may be, or more brackets than the depth limit, is what needs a closer look.
         shallow = 'len(raw) <= limits.json_values and raw.count(b"{") + raw.count(b"[") <= limits.json_depth'
         # A name or text that nothing reads is not decoded by msgspec: `read` sees to it that it is UTF-8.
         with self.lines.block(
-            f'if request.header(b"content-type") == "application/json" and {shallow} and raw.isascii():'
+            f'if request.says(b"content-type", b"application/json") and {shallow} and raw.isascii():'
         ):
             self.lines.add(f"{name} = {decode}(raw)")
         with self.lines.block("else:"):

@@ -83,6 +83,13 @@ class HTTPConnection:
                 return text
         return None
 
+    def says(self, name: bytes, value: bytes) -> bool:
+        """Whether the first header of this name, in lower case, has exactly this value."""
+        for header, given in self.scope["headers"]:
+            if header == name:
+                return bool(given == value)
+        return False
+
     def header_list(self, name: bytes) -> list[str]:
         """Every value of a header, in the order sent; `name` in lower case."""
         return header_values(self.scope["headers"], name)

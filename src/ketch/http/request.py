@@ -21,7 +21,9 @@ class Request(HTTPConnection):
     """A request as handlers see it: `await request.json()`, `request.query_params`, `request.headers`."""
 
     _body: bytes | None = None
-    _whole: bytes | None = None  # all of the body, if it came with its head
+    arrived: bytes | None = None
+    """All of the body, where it came with its head and nobody has streamed it. Its size has not been looked at."""
+
     _form: FormData | None = None
     _received: Message | None = None  # a message that is_disconnected() took too early
     _streamed = False
@@ -42,8 +44,8 @@ class Request(HTTPConnection):
         body = self._body
         if body is None:
             limit = self.limits.body
-            whole = self._whole
-            if whole is not None and not self._streamed:
+            whole = self.arrived
+            if whole is not None:
                 self._streamed = self._ended = True
                 if len(whole) > limit:
                     raise _too_large(limit)

@@ -278,7 +278,7 @@ class Connection:
         if 0 <= most < head.length:
             raise BadBody(413, f"A body may have {most} bytes here.")
         if not head.chunked and end <= len(data):
-            request._whole = data[start:end]
+            request.arrived = data[start:end]
             return end
         incoming = Incoming(self._shared.loop, head.length, ChunkedBody() if head.chunked else None, most)
         start = incoming.feed(data, start)

@@ -65,6 +65,11 @@ class ServedRequest(Request):
         value = head.header(name)
         return None if value is None else value.decode("latin-1")
 
+    def says(self, name: bytes, value: bytes) -> bool:
+        """Whether the first header of this name, in lower case, has exactly this value."""
+        head = self.head
+        return super().says(name, value) if head is None else head.header(name) == value
+
     @property
     def query_string(self) -> bytes:
         """The query as it was sent, without its question mark."""
@@ -114,7 +119,8 @@ class ServedRequest(Request):
             incoming = self.incoming
             if incoming is None:
                 self._given = True
-                return {"type": "http.request", "body": self._whole or b"", "more_body": False}
+                arrived, self.arrived = self.arrived, None
+                return {"type": "http.request", "body": arrived or b"", "more_body": False}
             connection = self.connection
             connection.expect_body()
             await incoming.wait()
