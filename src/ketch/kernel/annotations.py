@@ -65,6 +65,8 @@ _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
 
 def _build(annotation: Any, variables: dict[Any, Any]) -> Shape:
+    if isinstance(annotation, type):
+        return _bare(annotation, variables)  # PERF: most annotations are classes; all questions below cost 4 us
     if isinstance(annotation, (str, typing.ForwardRef)):
         raise TypeError(f"the name {annotation!s} could not be resolved")
     origin = get_origin(annotation)

@@ -24,15 +24,22 @@ def refine(shape: Shape, item: Any) -> Shape:
         return shape
     if isinstance(shape, UnionShape) and own:
         # Constraints on `int | None` speak of the int.
-        members = tuple(m if isinstance(m, NoneShape) else _constrain(m, own, item) for m in shape.members)
+        members = tuple(
+            m if isinstance(m, NoneShape) else dataclasses.replace(m, **_constraints(m, own, item))
+            for m in shape.members
+        )
         return dataclasses.replace(shape, members=members, note=note)
-    return dataclasses.replace(_constrain(shape, own, item), note=note)
+    return dataclasses.replace(shape, note=note, **_constraints(shape, own, item))
 
 
-def _constrain(shape: Shape, own: dict[str, Any], item: Any) -> Shape:
-    constraints = dataclasses.replace(shape.constraints, **own)
-    foreign = shape.foreign if _is_msgspec_meta(item) else dataclasses.replace(shape.foreign, **own)
-    return dataclasses.replace(shape, constraints=constraints, foreign=foreign)
+def _constraints(shape: Shape, own: dict[str, Any], item: Any) -> dict[str, Any]:
+    """What changes in a shape that `own` constrains."""
+    if not own:
+        return {}
+    changed: dict[str, Any] = {"constraints": dataclasses.replace(shape.constraints, **own)}
+    if not _is_msgspec_meta(item):
+        changed["foreign"] = dataclasses.replace(shape.foreign, **own)
+    return changed
 
 
 def _written(item: Any) -> dict[str, Any]:
