@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Edge:
     """Serves one frozen application. `entry` is the onion: `await entry(request)` is a Response or raises.
 
-    `straight` is Dispatch's where there is no onion, for a server that can do without.
+    `straight` is Dispatch's own where there is no onion: the route of an ordinary request at once, or None.
     """
 
     __slots__ = ("entry", "flight", "limits", "runtime", "straight")
@@ -51,7 +51,8 @@ class Edge:
         flight.enter(request)
         try:
             check_head(scope, self.limits)
-            response = await self.entry(request)
+            route = self.straight(request)
+            response = await (self.entry(request) if route is None else route.entry(request))
             if not isinstance(response, Response):
                 raise not_a_response(response)
         except BaseException as error:
