@@ -11,7 +11,7 @@ from ketch import App
 from ketch.testing import TestClient
 
 
-def test_the_frames_from_the_edge_to_the_handler(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_frames_from_the_edge_to_the_handler(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("KETCH_ENV", "dev")
     app = App(openapi_url=None, docs_url=None)
 
