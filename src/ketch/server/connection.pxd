@@ -1,24 +1,21 @@
 # Types for connection.py when Cython compiles it: attributes become fields of a C structure.
 cimport cython
 from ketch.server.head cimport Head
+from ketch.server.line cimport Line
 from ketch.server.shared cimport Shared
 
 
-cdef class Connection:
-    cdef object __weakref__
-    cdef readonly object server, transport, client, own
-    cdef Shared _shared
-    cdef readonly bint is_plain, lost
+cdef class Connection(Line):
     cdef public object request, incoming
-    cdef public bint keep_alive, close_soon, paused
+    cdef public bint keep_alive, close_soon
     cdef public long long sent, size
     cdef public double began
     cdef Head _head
-    cdef object _pending, _stalled, _drain, _gone
-    cdef Py_ssize_t _searched, _asked, _swallowed
-    cdef bint _in_requests, _paused_reading, _was_paused, _continued
+    cdef object _pending, _gone
+    cdef Py_ssize_t _searched, _asked
+    cdef bint _in_requests, _continued
     cdef int _phase
-    cdef double _since, _rate_since, _stalled_since
+    cdef double _rate_since
 
     @cython.locals(size=Py_ssize_t, head=Head)
     cdef _requests(self, bytes data, Py_ssize_t start)

@@ -7,7 +7,8 @@ else arrives is kept for later (pipelining) and reading stops when that becomes 
 head goes through an `Incoming`; reading stops while its reader is behind.
 
 Nothing here awaits: the coroutines stand in exchange.py. What may take only so long is a phase; the clock's sweep asks
-each connection twice a second whether its phase has lasted too long.
+each connection twice a second whether its phase has lasted too long. The transport's side (back-pressure, the end of a
+connection) is line.py's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ketch.server.answer import CLOSE, CONTINUE, CRLF, STAY, header_lines, probl
 from ketch.server.chunked import BadBody, ChunkedBody
 from ketch.server.head import BadHead, parse_head
 from ketch.server.incoming import HIGH_WATER, Incoming
+from ketch.server.line import BIG, Line
 from ketch.server.request import ServedRequest
 
 if TYPE_CHECKING:
@@ -30,79 +32,43 @@ if TYPE_CHECKING:
     from ketch.server.server import Server
 
 # Phases: what a connection is waiting for.
-HEAD, IDLE, ANSWER, LINGER = range(4)
-
-LINGER_TIME = 2.0
-"""Seconds in which a client may still read the last answer while it sends what nobody reads."""
-_LINGER_BYTES = 1_048_576
-_BIG = 65_536
-"""Bytes of a body from which on joining it with its head costs more than two pieces."""
+HEAD, IDLE, ANSWER = range(3)
 
 
-class Connection:
+class Connection(Line):
     """An asyncio protocol. Public for the coroutines that answer; everything else is the event loop's to call."""
 
     __slots__ = (
-        "__weakref__",
         "_asked",
         "_continued",
-        "_drain",
         "_gone",
         "_head",
         "_in_requests",
-        "_paused_reading",
         "_pending",
         "_phase",
         "_rate_since",
         "_searched",
-        "_shared",
-        "_since",
-        "_stalled",
-        "_stalled_since",
-        "_swallowed",
-        "_was_paused",
         "began",
-        "client",
         "close_soon",
         "incoming",
-        "is_plain",
         "keep_alive",
-        "lost",
-        "own",
-        "paused",
         "request",
         "sent",
-        "server",
         "size",
-        "transport",
     )
 
     def __init__(self, server: Server) -> None:
-        self.server = server
-        self._shared = server.shared
-        self.transport: Any = None
-        self.client: tuple[str, int] | None = None
-        self.own: tuple[str, int | None] | None = None
-        self.is_plain = True
+        super().__init__(server)
         self.request: ServedRequest | None = None
         self.incoming: Incoming | None = None
         self.keep_alive = True
         self.close_soon = False
-        self.lost = False
-        self.paused = False  # the transport holds more than it should: writers wait
         self._pending: bytearray | None = None
         self._searched = 0
         self._asked = 0
         self._in_requests = False
-        self._paused_reading = False
-        self._was_paused = False
         self._phase = HEAD
-        self._since = self._shared.now
         self._rate_since = 0.0
-        self._stalled: Any = None
-        self._stalled_since = 0.0
-        self._swallowed = 0
-        self._drain: Any = None
         self._gone: Any = None
         self._head: Head | None = None
         self._continued = False
@@ -114,33 +80,29 @@ class Connection:
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
-        self.transport = transport
-        server = self.server
-        peer = transport.get_extra_info("peername")
-        own = transport.get_extra_info("sockname")
-        self.client = (peer[0], peer[1]) if type(peer) is tuple else None
-        self.own = (own[0], own[1]) if type(own) is tuple else (own or "", None)
-        self.is_plain = transport.get_extra_info("ssl_object") is None
-        self._shared.counters.connections += 1
-        if not server.enter(self):
-            self._shared.counters.refused += 1
-            transport.write(problem(503, "The server has all the connections it may have.", self._shared.date))
-            self._end()
+        self.open(transport)
+        counters = self._shared.counters
+        counters.connections += 1
+        if not self.server.enter(self):
+            counters.refused += 1
+            self.put([problem(503, "The server has all the connections it may have.", self._shared.date)])
+            if self in self.server.connections:  # somebody will see to its end
+                self.linger()
+            else:
+                self.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived."""
         self._shared.counters.received += len(data)
-        if self.request is None and self._pending is None and self._phase != LINGER:
+        if self.request is None and self._pending is None and not self.ending and not self.paused:
             self._requests(data, 0)
         else:
             self._more(data)
 
     def _more(self, data: bytes) -> None:
         """What arrives when there is something already: a part of a head or a body, or a request that has to wait."""
-        if self._phase == LINGER:
-            self._swallowed += len(data)
-            if self._swallowed > _LINGER_BYTES:
-                self.transport.abort()
+        if self.ending:
+            self.swallow(len(data))
             return
         incoming = self.incoming
         if self.request is not None:
@@ -152,8 +114,8 @@ class Connection:
             self._keep(data)
             return
         pending = self._pending
-        if pending is None:
-            self._requests(data, 0)
+        if pending is None or self.paused:  # the client shall read its answers before it has more of them
+            self._keep(data)
             return
         pending += data
         # PERF: a head that dribbles in is parsed when its end is there, or when twice as much is; so a megabyte in
@@ -178,37 +140,27 @@ class Connection:
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client has gone, or we have closed."""
-        self.lost = True
+        self.gone()
         self.server.leave(self)
         self._pending = None
         if self.incoming is not None:
-            self.incoming.broken = True
-            self.incoming.wake()
-        for waiter in (self._drain, self._gone, self._stalled):
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
+            self.incoming.give_up()
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
         request = self.request
         if request is not None and request.task is not None:
             request.left()
 
-    def pause_writing(self) -> None:
-        """The transport holds as much as it should."""
-        self.paused = True
-        self._stalled_since = self._shared.now
-        self._swallowed = self.transport.get_write_buffer_size()
-
     def resume_writing(self) -> None:
         """The client has taken most of it."""
-        self.paused = False
-        if self._drain is not None and not self._drain.done():
-            self._drain.set_result(None)
-        if self.request is None and self._pending is not None:
+        super().resume_writing()
+        if self.request is None and not self.ending:
             self._later()
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered."""
-        return self.request is not None
+        """Whether a request is being answered, or its answer is still on its way."""
+        return self.request is not None or self.is_holding
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -290,10 +242,7 @@ class Connection:
         try:
             start = incoming.feed(data, 0)
         except BadBody as bad:
-            self.incoming = None
-            incoming.broken = True
             self._bad_body(bad)
-            incoming.wake()
             return len(data)
         if incoming.waiting > HIGH_WATER:
             self._pause_reading()
@@ -301,12 +250,13 @@ class Connection:
 
     def _bad_body(self, bad: BadBody) -> None:
         """In the middle of a request: its answer is ours, and whoever reads the body sees that the client has gone."""
-        request = self.request
-        if request is not None and not self.sent:
+        if self.sent:
+            self.cut()
+        else:
             self.refuse(bad.status, bad.reason)
             self.sent = bad.status
-        else:
-            self.transport.abort()
+        if self.incoming is not None:
+            self.incoming.give_up()
 
     def finished(self, request: ServedRequest) -> None:
         """The answer has been written, or given up: close, or go on with the next request. A second call is none."""
@@ -322,31 +272,42 @@ class Connection:
             if not self._gone.done():
                 self._gone.set_result(None)
             self._gone = None
-        if self.lost or self._phase == LINGER:
-            return
         if incoming is not None and not incoming.done:
-            self._linger()
+            incoming.give_up()  # whoever goes on reading, after the answer, reads nothing more
+            self._leave(linger=True)
         elif not self.will_stay():
-            self.transport.close()
-        else:
+            self._leave(linger=self._pending is not None)
+        elif not self.is_over:
             self._phase = IDLE
             self._since = self._shared.now
             if not self._in_requests:
                 self._later()
 
+    def _leave(self, linger: bool) -> None:
+        self._pending = None
+        if self.is_over:
+            return
+        if linger:  # more has come than anybody will read
+            self.linger()
+        else:
+            self.close()
+
     def _later(self) -> None:
         """Go on with what waits, outside the task whose request has just ended."""
-        if self._pending is not None and not self.paused:
+        if self._pending is None:
+            self._read_on()
+        elif not self.paused:
             self._shared.loop.call_soon(self._go_on)
-        else:
-            self._resume_reading()
 
     def _go_on(self) -> None:
         pending = self._pending
-        if self.request is None and not self.lost and pending is not None and self._phase != LINGER:
+        if self.request is None and pending is not None and not self.paused and not self.is_over:
             self._pending = None
             self._requests(bytes(pending), 0)
-        if self.request is None:
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self.request is None and not self.paused:  # a client that does not read its answers need not ask for more
             self._resume_reading()
 
     def will_stay(self) -> bool:
@@ -360,39 +321,23 @@ class Connection:
     def refuse(self, status: int, reason: str) -> None:
         """Answer for the server itself, and close: nobody knows where the next request would begin."""
         self._shared.counters.bad_requests += 1
-        self.transport.write(problem(status, reason, self._shared.date))
-        self._linger()
-
-    def _linger(self) -> None:
-        """Send the end, and take what still comes for a moment: closing at once would reset the connection, and the
-        client might never read the answer (RFC 9112, section 9.6)."""
-        self._phase = LINGER
-        self._since = self._shared.now
-        self._swallowed = 0
+        self.put([problem(status, reason, self._shared.date)])
         self._pending = None
-        self._resume_reading()
-        if self.is_plain and self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
-            self._end()
-
-    def _end(self) -> None:
-        self._phase = LINGER
-        self.transport.close()
+        self.linger()
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def respond(self, request: ServedRequest, response: Response) -> None:
         """Write a whole response."""
         head = self._head
-        if self.lost or head is None:
+        if self.lost or self.ending or head is None:
             return
         status = response.status_code
         silent = head.method == "HEAD"
         if response._raw is None and self.will_stay() and head.version == 11 and status not in BODILESS:
             body = response.body
             self.size = 0 if silent else len(body)
-            if self.size < _BIG:
+            if self.size < BIG:
                 out = whole(response._base, status, body, self._shared.date, silent)
                 self._shared.counters.sent += len(out)
                 self.transport.write(out)
@@ -418,16 +363,6 @@ class Connection:
         fate = (STAY if version == 10 else b"") if self.will_stay() else CLOSE
         return b"".join((status_line(status), header_lines(kept), date, fate, CRLF))
 
-    def put(self, pieces: list[bytes]) -> None:
-        """Hand pieces to the transport in one call."""
-        self._shared.counters.sent += sum(map(len, pieces))
-        if len(pieces) == 1:
-            self.transport.write(pieces[0])
-        elif sum(map(len, pieces)) < _BIG:
-            self.transport.write(b"".join(pieces))
-        else:
-            self.transport.writelines(pieces)
-
     def is_large(self) -> bool:
         """Whether the application's limits on a head must be looked at: the server's own may be wider."""
         head, shared = self._head, self._shared
@@ -439,47 +374,18 @@ class Connection:
 
     def fail(self, request: ServedRequest, answer: bytes) -> None:
         """Write an answer that ends the connection."""
-        if not self.lost:
+        if self.request is request and not self.is_over:
             self.keep_alive = False
             self.sent = 500
-            self.transport.write(answer)
+            self.put([answer])
 
     def give_up(self, request: ServedRequest) -> None:
-        """There is no whole answer: the client sees that by the end of the connection."""
-        if not self.lost:
-            self._phase = LINGER
-            self.transport.abort()
+        """There is no whole answer: the client sees that by the end of the connection.
 
-    async def drained(self) -> None:
-        """Until the client has taken enough of what was written."""
-        while self.paused and not self.lost:
-            self._drain = self._shared.loop.create_future()
-            try:
-                await self._drain
-            finally:
-                self._drain = None
-
-    async def emptied(self) -> None:
-        """Until the transport holds nothing."""
-        transport = self.transport
-        transport.set_write_buffer_limits(0)
-        try:
-            if transport.get_write_buffer_size():
-                self.paused = True
-                await self.drained()
-        finally:
-            if not self.lost:
-                transport.set_write_buffer_limits(self.server.settings.write_buffer)
-
-    def progressed(self, size: int) -> None:
-        """Somebody has sent bytes beside the transport."""
-        self._shared.counters.sent += size
-        self._stalled_since = self._shared.now
-
-    def stalled(self, waiter: Any) -> None:
-        """Somebody waits beside the transport until the client takes more; None: not any more."""
-        self._stalled = waiter
-        self._stalled_since = self._shared.now
+        A request whose answer is complete is none of the connection's business any more.
+        """
+        if self.request is request and not self.is_over:
+            self.cut()
 
     # --- the body's reader --------------------------------------------------------------------------------------------
 
@@ -504,43 +410,30 @@ class Connection:
             self._gone = self._shared.loop.create_future()
         await asyncio.shield(self._gone)
 
-    def _pause_reading(self) -> None:
-        if not self._paused_reading and not self.lost:
-            self._paused_reading = self._was_paused = True
-            self.transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._paused_reading and not self.lost:
-            self._paused_reading = False
-            self.transport.resume_reading()
-
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def sweep(self, now: float) -> None:
         """Close what has taken too long. `now` is the clock's; a limit is kept to within its next tick."""
-        settings = self.server.settings
-        phase = self._phase
-        if phase == IDLE:
-            if self._shared.draining or now - self._since > settings.keep_alive:
-                self._idle_too_long(now)
-        elif phase == HEAD:
-            if self.server.late(now - self._since, settings.header_timeout):
-                self._shared.counters.header_timeouts += 1
-                self.refuse(408, "The request did not arrive in time.")
-        elif phase == LINGER:
-            if now - self._since > LINGER_TIME:
-                self.transport.abort()
-        elif self.incoming is not None and not self.incoming.done:
-            self._check_rate(self.incoming, now)
-        if self.paused or self._stalled is not None:
-            self._check_stall(now)
+        if not self.ending:
+            settings = self.server.settings
+            phase = self._phase
+            if phase == IDLE:
+                if self._shared.draining or now - self._since > settings.keep_alive:
+                    self._idle_too_long(now)
+            elif phase == HEAD:
+                if self.server.late(now - self._since, settings.header_timeout):
+                    self._shared.counters.header_timeouts += 1
+                    self.refuse(408, "The request did not arrive in time.")
+            elif self.incoming is not None and not self.incoming.done:
+                self._check_rate(self.incoming, now)
+        self.check(now)
 
     def _idle_too_long(self, now: float) -> None:
         if not self._shared.draining:
             self._shared.counters.idle_timeouts += 1
         elif now - max(self._since, self._shared.draining_since) < 1.0:
             return  # one more answer, with Connection: close
-        self.transport.close()
+        self.close()
 
     def _check_rate(self, incoming: Incoming, now: float) -> None:
         """A body that comes too slowly, measured over windows in which we were ready to read all the time."""
@@ -554,15 +447,4 @@ class Connection:
         if incoming.fresh < settings.body_min_rate * spent:
             self._shared.counters.body_timeouts += 1
             self._bad_body(BadBody(408, "The body came too slowly."))
-            incoming.broken = True
-            incoming.wake()
         self._rate_since, incoming.fresh = now, 0
-
-    def _check_stall(self, now: float) -> None:
-        size = self.transport.get_write_buffer_size()
-        if self._stalled is None and size < self._swallowed:  # the client takes something
-            self._swallowed = size
-            self._stalled_since = now
-        elif self.server.late(now - self._stalled_since, self.server.settings.write_timeout):
-            self._shared.counters.write_timeouts += 1
-            self.transport.abort()

@@ -58,21 +58,23 @@ async def answer(edge: Edge, request: ServedRequest) -> None:
 
 async def relay(app: Any, request: ServedRequest) -> None:
     """One request to an ASGI application."""
-    connection, outgoing = request.connection, Outgoing(request.connection, request)
+    connection = request.connection
+    outgoing = Outgoing(connection, request, release=True)
     try:
         await app(request.scope, request.receive, outgoing)
-        if not outgoing.complete and not connection.lost:
+        if not outgoing.complete and not connection.is_over:
             raise RuntimeError("the application returned without a whole response")
     except BaseException as error:
-        told = "The server could not answer." if isinstance(error, Exception) else "The server is stopping."
-        if not isinstance(error, (OSError, Exception)) or not connection.lost:
-            if connection.sent or connection.lost:
+        left = not outgoing.complete and connection.is_over
+        if not outgoing.complete:
+            if connection.sent:
                 connection.give_up(request)
             else:
+                told = "The server could not answer." if isinstance(error, Exception) else "The server is stopping."
                 connection.fail(request, problem(500, told, connection.server.shared.date))
         if not isinstance(error, Exception):
             raise
-        if not (connection.lost and isinstance(error, OSError)):
+        if not (left and isinstance(error, OSError)):
             getLogger("ketch").error("%s failed", request.label, exc_info=error)
     finally:
         connection.finished(request)

@@ -55,7 +55,7 @@ class Incoming:
             self._left -= end - start
             self.done = not self._left
         self.fresh += end - start
-        self._size += end - start
+        self._size += sum(map(len, pieces))  # without what frames a chunk
         if 0 <= self._most < self._size:
             raise BadBody(413, f"A body may have {self._most} bytes here.")
         for piece in pieces:
@@ -95,6 +95,11 @@ class Incoming:
             await self._waiter
         finally:
             self._waiter = None
+
+    def give_up(self) -> None:
+        """No more will come: whoever reads is told that the client has gone."""
+        self.broken = True
+        self.wake()
 
     def wake(self) -> None:
         """Whoever waits looks again."""

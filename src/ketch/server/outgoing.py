@@ -22,13 +22,28 @@ _UNKNOWN = -1
 
 
 class Outgoing:
-    """One response, message by message. `complete` says that all of it has been handed to the transport."""
+    """One response, message by message. `complete` says that all of it has been handed to the transport.
 
-    __slots__ = ("_chunked", "_connection", "_left", "_request", "_silent", "_start", "_trailers", "complete")
+    With `release` the connection goes on with its next request as soon as the response is complete, whatever the
+    application still does in the background.
+    """
 
-    def __init__(self, connection: Connection, request: ServedRequest) -> None:
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_left",
+        "_release",
+        "_request",
+        "_silent",
+        "_start",
+        "_trailers",
+        "complete",
+    )
+
+    def __init__(self, connection: Connection, request: ServedRequest, *, release: bool = False) -> None:
         self._connection = connection
         self._request = request
+        self._release = release
         self._silent = request.method == "HEAD"
         self._start: Message | None = None
         self._left = _UNKNOWN
@@ -42,7 +57,9 @@ class Outgoing:
         Raises OSError when the client has gone, BadResponse (a RuntimeError) for messages out of order or against the
         announced length.
         """
-        if self._connection.lost:
+        if self.complete:
+            raise BadResponse("a message was sent after the end of the response")
+        if self._connection.is_over:
             raise ConnectionResetError("the client has disconnected")
         kind = message["type"]
         if kind == "http.response.start":
@@ -56,6 +73,8 @@ class Outgoing:
         else:
             raise BadResponse(f"a response has no message of the type {kind!r}")
         await self._connection.drained()
+        if self.complete and self._release:
+            self._connection.finished(self._request)
 
     def _begin(self, message: Message) -> None:
         if self._start is not None:
@@ -66,7 +85,10 @@ class Outgoing:
         self._silent = self._silent or status in BODILESS
 
     def _make_head(self, size: int | None) -> bytes:
-        """The head; `size` is the body's if it is known. It goes out with the first piece of the body."""
+        """The head; `size` is the body's if it is known. It goes out with the first piece of the body.
+
+        Raises BadResponse for what cannot be sent; then nothing has been, and a 500 is still possible.
+        """
         message = self._start
         if message is None:
             raise BadResponse("a body was sent before http.response.start")
@@ -75,20 +97,18 @@ class Outgoing:
         stated = [value for name, value in headers if name == b"content-length"]
         kept = [pair for pair in headers if pair[0] not in _OURS and pair[0] != b"content-length"]
         framing = b""
-        if stated:
+        if stated and status != 204:  # RFC 9110, section 8.6
             self._left = self._stated(stated)
             framing = b"content-length: %d\r\n" % self._left
         elif status not in BODILESS:
             framing = self._framing(size)
         if self._silent:
             self._left = 0
-        connection = self._connection
-        connection.sent = status
         return b"".join(
             (
                 status_line(status),
                 header_lines(kept),
-                b"" if any(name == b"date" for name, _ in kept) else connection.server.shared.date,
+                b"" if any(name == b"date" for name, _ in kept) else self._connection.server.shared.date,
                 framing,
                 self._fate(headers),
                 CRLF,
@@ -125,25 +145,32 @@ class Outgoing:
         return STAY if self._request.version == 10 else b""
 
     def _body(self, body: bytes, more: bool) -> None:
-        if self.complete:
-            raise BadResponse("a body was sent after the end of the response")
         connection = self._connection
         pieces: list[bytes] = []
         if not connection.sent:
             pieces.append(self._make_head(None if more else len(body)))
         if not self._silent:
+            self._frame(body, more, pieces)
             connection.size += len(body)
-            if self._chunked:
-                if body:
-                    pieces += (b"%x\r\n" % len(body), body, CRLF)
-                if not more and not self._trailers:
-                    pieces.append(b"0\r\n\r\n")
-            else:
-                self._count(len(body), more)
-                pieces.append(body)
-        connection.put(pieces)
+        self._write(pieces)
         if not more and not self._trailers:
             self.complete = True
+
+    def _frame(self, body: bytes, more: bool, pieces: list[bytes]) -> None:
+        if not self._chunked:
+            self._count(len(body), more)
+            pieces.append(body)
+            return
+        if body:
+            pieces += (b"%x\r\n" % len(body), body, CRLF)
+        if not more and not self._trailers:
+            pieces.append(b"0\r\n\r\n")
+
+    def _write(self, pieces: list[bytes]) -> None:
+        """Write pieces of which the first may be the head: the response has begun."""
+        if self._start is not None and not self._connection.sent:
+            self._connection.sent = self._start["status"]
+        self._connection.put(pieces)
 
     def _count(self, size: int, more: bool) -> None:
         if self._left == _UNKNOWN:
@@ -155,7 +182,7 @@ class Outgoing:
             raise BadResponse("the body is shorter than the Content-Length that was sent")
 
     def _end_trailers(self, message: Message) -> None:
-        if not self._trailers or self.complete:
+        if not self._trailers:
             raise BadResponse("trailers were not announced by http.response.start")
         lines = header_lines([(name.lower(), value) for name, value in message.get("headers") or ()])
         if message.get("more_trailers", False):
@@ -168,8 +195,14 @@ class Outgoing:
         """A whole file (ASGI's extension `http.response.pathsend`)."""
         from ketch.server.sendfile import send_file
 
-        size = await send_file(self._connection, path, self._make_head, self._silent)
-        if self._left not in (_UNKNOWN, size) and not self._silent:
-            raise BadResponse("the file has not the length that was sent")
+        if self._connection.sent or (self._start or {}).get("trailers"):
+            raise BadResponse("a file is the whole body of a response")
+        size = await send_file(self._connection, path, self._head_for, self._write, self._silent)
         self._connection.size += 0 if self._silent else size
         self.complete = True
+
+    def _head_for(self, size: int) -> bytes:
+        head = self._make_head(size)
+        if self._left not in (_UNKNOWN, size) and not self._silent:
+            raise BadResponse("the file has not the length that was stated")
+        return head

@@ -6,6 +6,7 @@ buffer has been emptied. Elsewhere the file is read in pieces, in a thread.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable
@@ -24,22 +25,31 @@ _SMALL = 65_536
 """Bytes up to which reading the file is quicker than everything around sendfile."""
 
 
-async def send_file(connection: Connection, path: str, head: Callable[[int | None], bytes], silent: bool) -> int:
-    """Write the head and the file; its size. Raises OSError if the file cannot be read or the client has gone."""
+async def send_file(
+    connection: Connection,
+    path: str,
+    head: Callable[[int], bytes],
+    write: Callable[[list[bytes]], None],
+    silent: bool,
+) -> int:
+    """Write the head and the file; its size. `head` makes the head for a size, `write` writes it.
+
+    Raises OSError if the file cannot be read or the client has gone, and what `head` raises before anything is written.
+    """
     file = await in_thread(_opened, path)
     try:
         size = os.fstat(file.fileno()).st_size
         start = head(size)
         if silent:
-            connection.put([start])
+            write([start])
         elif size <= _SMALL:
-            connection.put([start, await in_thread(file.read, size)])
-        elif connection.is_plain and hasattr(os, "sendfile"):
-            connection.put([start])
-            await _by_kernel(connection, file, size)
+            write([start, await in_thread(_whole, file, size)])
         else:
-            connection.put([start])
-            await _by_reading(connection, file, size)
+            write([start])
+            if connection.is_plain and hasattr(os, "sendfile"):
+                await _by_kernel(connection, file, size)
+            else:
+                await _by_reading(connection, file, size)
         return size
     finally:
         await in_thread(file.close)
@@ -47,6 +57,13 @@ async def send_file(connection: Connection, path: str, head: Callable[[int | Non
 
 def _opened(path: str) -> BinaryIO:
     return open(path, "rb")
+
+
+def _whole(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) != size:
+        raise OSError("the file has become shorter while it was sent")
+    return content
 
 
 async def _by_reading(connection: Connection, file: BinaryIO, size: int) -> None:
@@ -58,7 +75,7 @@ async def _by_reading(connection: Connection, file: BinaryIO, size: int) -> None
         left -= len(piece)
         connection.put([piece])
         await connection.drained()
-        if connection.lost:
+        if connection.is_over:
             raise ConnectionResetError("the client has disconnected")
 
 
@@ -67,9 +84,9 @@ async def _by_kernel(connection: Connection, file: BinaryIO, size: int) -> None:
     duplicate = socket.socket(fileno=os.dup(connection.transport.get_extra_info("socket").fileno()))
     try:
         duplicate.setblocking(False)
-        offset = 0
+        offset = rested = 0
         while offset < size:
-            if connection.lost:
+            if connection.is_over:
                 raise ConnectionResetError("the client has disconnected")
             try:
                 sent = os.sendfile(duplicate.fileno(), file.fileno(), offset, min(_SPAN, size - offset))
@@ -80,6 +97,9 @@ async def _by_kernel(connection: Connection, file: BinaryIO, size: int) -> None:
                 raise OSError("the file has become shorter while it was sent")
             offset += sent
             connection.progressed(sent)
+            if offset - rested >= _SPAN:  # to a client that reads as fast as the kernel sends; others have their turn
+                rested = offset
+                await asyncio.sleep(0)
     finally:
         duplicate.close()
 

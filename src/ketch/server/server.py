@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ketch.server.accesslog import AccessLog
     from ketch.server.head import Head
 
+_TOLD = 64
+"""Connections too many that get the time to read why they are refused; further ones are closed at once."""
 _LAST_ANSWER = 1.0
 """Seconds in which a connection that is kept alive may still get one answer while the server drains."""
 _CLEANING = 2.0
@@ -71,12 +73,12 @@ class Server:
         return sum(1 for connection in self.connections if connection.is_busy)
 
     def enter(self, connection: Any) -> bool:
-        """A connection begins; False if there are too many."""
-        most = self.settings.max_connections
-        if most is not None and len(self.connections) >= most:
-            return False
-        self.connections.add(connection)
-        return True
+        """A connection begins; False if there are too many. `connections` may hold it for its end all the same."""
+        most, size = self.settings.max_connections, len(self.connections)
+        fits = most is None or size < most
+        if fits or size < (most or 0) + _TOLD:
+            self.connections.add(connection)
+        return fits
 
     def leave(self, connection: Any) -> None:
         """A connection has ended."""
@@ -218,7 +220,8 @@ class Server:
         shared.draining, shared.draining_since = True, shared.now
         until = self.loop.time() + (0.0 if self._now else self.settings.grace)
         while (self.connections or self._tasks) and self.loop.time() < until and not self._now:
-            if self.loop.time() - shared.draining_since > _LAST_ANSWER + 2 * TICK and not self._tasks:
+            over = self.loop.time() - shared.draining_since > _LAST_ANSWER + 2 * TICK
+            if over and not self._tasks and not self.in_flight:  # in flight: also answers that are still being read
                 break
             await asyncio.sleep(0.02)
         self._cancel_all()

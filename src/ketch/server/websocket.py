@@ -35,11 +35,10 @@ def upgrade(connection: Any, head: Any, rest: bytes) -> None:
 
 
 def _refuse(connection: Any, error: BadHandshake) -> None:
-    transport = connection.transport
     extra = answer.header_lines(error.headers)
     head, _, body = answer.problem(error.status, error.reason, connection.server.shared.date).partition(b"\r\n\r\n")
-    transport.write(head + b"\r\n" + extra + b"\r\n" + body)
-    transport.close()
+    connection.put([head, b"\r\n", extra, b"\r\n", body])
+    connection.linger()
 
 
 def _need_framing() -> None:

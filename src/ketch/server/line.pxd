@@ -1,0 +1,14 @@
+# Types for line.py when Cython compiles it: attributes become fields of a C structure.
+from ketch.server.shared cimport Shared
+
+
+cdef class Line:
+    cdef object __weakref__
+    cdef readonly object server, transport, client, own
+    cdef Shared _shared
+    cdef readonly bint is_plain, lost, ending
+    cdef public bint paused
+    cdef object _drain, _stalled
+    cdef bint _paused_reading
+    cdef double _since, _ended, _stalled_since
+    cdef Py_ssize_t _held, _swallowed

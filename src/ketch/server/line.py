@@ -1,0 +1,222 @@
+"""A client's line: one TCP (or Unix) connection, without what is said on it.
+
+Both directions can be held up: `pause_writing` and `resume_writing` come from the transport, whose buffer is full, and
+`_pause_reading` stops a client that sends more than anybody reads. And a line ends in one of three ways:
+
+close   what was written still goes out, as long as the client takes it
+linger  the same, and what the client still sends is swallowed for a while: closing at once would reset the connection,
+        and the client might never read the answer (RFC 9112, section 9.6)
+cut     at once, which the client sees as an answer that is not whole
+
+Each has its deadline, so that no client can keep a line that nobody needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ketch.server.server import Server
+
+LINGER_TIME = 5.0
+"""Seconds in which a client may go on sending what nobody reads, after the last answer."""
+SILENCE = 1.0
+"""Seconds without a byte after which it has nothing more to send."""
+_LINGER_BYTES = 67_108_864
+BIG = 65_536
+"""Bytes from which on joining pieces costs more than handing over several."""
+
+
+class Line:
+    """The transport's side of a connection."""
+
+    __slots__ = (
+        "__weakref__",
+        "_drain",
+        "_ended",
+        "_held",
+        "_paused_reading",
+        "_shared",
+        "_since",
+        "_stalled",
+        "_stalled_since",
+        "_swallowed",
+        "client",
+        "ending",
+        "is_plain",
+        "lost",
+        "own",
+        "paused",
+        "server",
+        "transport",
+    )
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._shared = server.shared
+        self.transport: Any = None
+        self.client: tuple[str, int] | None = None
+        self.own: tuple[str, int | None] | None = None
+        self.is_plain = True
+        self.lost = False
+        self.ending = False  # nothing more is read or written
+        self.paused = False  # the transport holds more than it should: writers wait
+        self._paused_reading = False
+        self._since = self._shared.now  # when what the line waits for began
+        self._ended = 0.0
+        self._swallowed = 0
+        self._drain: Any = None
+        self._stalled: Any = None
+        self._stalled_since = 0.0
+        self._held = 0  # bytes the client had not taken when somebody last looked
+
+    def open(self, transport: Any) -> None:
+        """A client is there."""
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        own = transport.get_extra_info("sockname")
+        self.client = (peer[0], peer[1]) if type(peer) is tuple else None
+        self.own = (own[0], own[1]) if type(own) is tuple else (own or "", None)
+        self.is_plain = transport.get_extra_info("ssl_object") is None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing that is written now would reach anybody."""
+        return self.lost or self.ending
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether the client has not yet taken all that was written."""
+        return not self.lost and self.transport.get_write_buffer_size() > 0
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def put(self, pieces: list[bytes]) -> None:
+        """Hand pieces to the transport in one call."""
+        self._shared.counters.sent += sum(map(len, pieces))
+        if len(pieces) == 1:
+            self.transport.write(pieces[0])
+        elif sum(map(len, pieces)) < BIG:
+            self.transport.write(b"".join(pieces))
+        else:
+            self.transport.writelines(pieces)
+
+    def pause_writing(self) -> None:
+        """The transport holds as much as it should."""
+        self.paused = True
+        self._watch_stall()
+
+    def resume_writing(self) -> None:
+        """The client has taken most of it."""
+        self.paused = False
+        if self._drain is not None and not self._drain.done():
+            self._drain.set_result(None)
+
+    async def drained(self) -> None:
+        """Until the client has taken enough of what was written."""
+        while self.paused and not self.lost:
+            self._drain = self._shared.loop.create_future()
+            try:
+                await self._drain
+            finally:
+                self._drain = None
+
+    async def emptied(self) -> None:
+        """Until the transport holds nothing."""
+        transport = self.transport
+        transport.set_write_buffer_limits(0)
+        try:
+            if transport.get_write_buffer_size():
+                if not self.paused:
+                    self.pause_writing()
+                await self.drained()
+        finally:
+            if not self.lost:
+                transport.set_write_buffer_limits(self.server.settings.write_buffer)
+
+    def progressed(self, size: int) -> None:
+        """Somebody has sent bytes beside the transport."""
+        self._shared.counters.sent += size
+        self._stalled_since = self._shared.now
+
+    def stalled(self, waiter: Any) -> None:
+        """Somebody waits beside the transport until the client takes more; None: not any more."""
+        self._stalled = waiter
+        self._stalled_since = self._shared.now
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _pause_reading(self) -> None:
+        if not self._paused_reading and not self.lost:
+            self._paused_reading = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._paused_reading and not self.lost:
+            self._paused_reading = False
+            self.transport.resume_reading()
+
+    def swallow(self, size: int) -> None:
+        """Bytes that came after the end."""
+        self._since = self._shared.now
+        self._swallowed += size
+        if self._swallowed > _LINGER_BYTES:
+            self.transport.abort()
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End when the client has taken what was written."""
+        self._end()
+        self.transport.close()
+
+    def linger(self) -> None:
+        """The same, and listen for a while, to nothing."""
+        self._end()
+        self._resume_reading()
+        # TLS cannot be closed in one direction; there the client knows by the answer's length and `Connection: close`.
+        if self.is_plain and self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def cut(self) -> None:
+        """End at once."""
+        self.ending = True
+        self.transport.abort()
+
+    def _end(self) -> None:
+        self.ending = True
+        self._since = self._ended = self._shared.now
+        self._watch_stall()
+
+    def gone(self) -> None:
+        """The transport has closed: nobody waits for it any more."""
+        self.lost = True
+        for waiter in (self._drain, self._stalled):
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def check(self, now: float) -> None:
+        """Cut what takes too long to end, or to take what was written."""
+        if self.ending:
+            if self.transport.get_write_buffer_size():
+                self._since = self._ended = now
+                self._check_stall(now)
+            elif now - self._since > SILENCE or now - self._ended > LINGER_TIME:
+                self.transport.abort()
+        elif self.paused or self._stalled is not None:
+            self._check_stall(now)
+
+    def _watch_stall(self) -> None:
+        self._stalled_since = self._shared.now
+        self._held = self.transport.get_write_buffer_size()
+
+    def _check_stall(self, now: float) -> None:
+        size = self.transport.get_write_buffer_size()
+        if self._stalled is None and size < self._held:  # the client takes something
+            self._held = size
+            self._stalled_since = now
+        elif self.server.late(now - self._stalled_since, self.server.settings.write_timeout):
+            self._shared.counters.write_timeouts += 1
+            self.transport.abort()
