@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+_PROGRESS = 4_096  # bytes a client has to take, or it has taken nothing
+
 ioctl: Any
 try:
     from fcntl import ioctl
@@ -28,3 +30,23 @@ def unsent(transport: Any) -> int:
     except (OSError, ValueError):  # it is closed, or no socket that counts
         return waiting
     return waiting + int(in_kernel)
+
+
+class Stall:
+    """A client that reads too slowly, from the moment on at which its transport was full."""
+
+    __slots__ = ("_left", "_since", "_transport")
+
+    def __init__(self, transport: Any, now: float) -> None:
+        self._transport = transport
+        self._since = now
+        self._left = -1  # what it had not taken when we last looked
+
+    def spent(self, now: float) -> float:
+        """Seconds in which the client has taken nothing. Ask twice or more: progress is what changed in between."""
+        left = unsent(self._transport)
+        if self._left < 0:
+            self._left = left
+        elif left <= self._left - _PROGRESS:
+            self._left, self._since = left, now
+        return now - self._since

@@ -18,7 +18,7 @@ from random import random
 from typing import TYPE_CHECKING, Any
 
 from .clock import TICK
-from .unsent import unsent
+from .unsent import Stall, unsent
 
 if TYPE_CHECKING:
     from .adapters.wsproto import BadFrame, Close, Frames
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _EARLY = 65_536  # bytes that may arrive before the application accepts
 _LAST_WORDS = 1.0  # seconds in which messages before a close frame may still be answered
-_PROGRESS = 4_096  # bytes a slow reader has to take in each write timeout
 
 
 class Phase(enum.Enum):
@@ -44,18 +43,17 @@ class WebSocketConnection(asyncio.Protocol):
     """The protocol of one connection, from its handshake until it is gone."""
 
     __slots__ = (
-        "_blocked_at",
-        "_blocked_since",
         "_due",
         "_early",
         "_give_up",
         "_heard",
         "_left",
         "_patience",
-        "_ping",
         "_pinged",
         "_reading",
+        "_stall",
         "_talked",
+        "_unanswered",
         "_waiters",
         "frames",
         "going_away",
@@ -88,9 +86,8 @@ class WebSocketConnection(asyncio.Protocol):
         if not self.transport.is_reading():  # requests before this one had filled the connection
             self.transport.resume_reading()
         self._waiters: deque[asyncio.Future[None]] | None = None  # sends that wait for a slow reader
-        self._blocked_since = 0.0  # when the transport said that its buffer is full, 0 while it is not
-        self._blocked_at = 0  # bytes the client had not taken when we last looked, -1 before
-        self._ping: bytes | None = None  # payload of a ping to answer when there is room again
+        self._stall: Stall | None = None  # while the transport says that its buffer is full
+        self._unanswered: bytes | None = None  # payload of a ping to answer when there is room again
         self._heard = self._pinged = 0.0  # when bytes last came; when we sent a ping, 0 once anything has come
         self._talked = 0.0  # when the last message came or went
         self._patience = self._due = 0.0  # silence before the next ping; before `_due` a sweep need not look
@@ -167,8 +164,8 @@ class WebSocketConnection(asyncio.Protocol):
         """A pong; for a client that reads too slowly only the last one (RFC 6455, 5.5.3)."""
         if self.phase is not Phase.OPEN:
             return
-        if self._blocked_since:
-            self._ping = payload
+        if self._stall is not None:
+            self._unanswered = payload
         elif self.frames is not None:
             self.write(self.frames.pong(payload))
 
@@ -225,7 +222,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     async def drained(self) -> None:
         """Return when the client has taken enough of what was sent, or the connection is over."""
-        while self._blocked_since and self.phase in _SENDING:
+        while self._stall is not None and self.phase in _SENDING:
             waiter: asyncio.Future[None] = self.loop.create_future()
             waiters = self._waiters
             if waiters is None:
@@ -239,19 +236,18 @@ class WebSocketConnection(asyncio.Protocol):
     @property
     def is_blocked(self) -> bool:
         """Whether a send should wait for `drained` first."""
-        return self._blocked_since > 0
+        return self._stall is not None
 
     def pause_writing(self) -> None:
         """From the transport: its buffer is full."""
         self._due = 0.0
-        self._blocked_since = self.loop.time()
-        self._blocked_at = -1
+        self._stall = Stall(self.transport, self.loop.time())
 
     def resume_writing(self) -> None:
         """From the transport: there is room again."""
-        self._blocked_since = 0.0
-        if self._ping is not None:
-            payload, self._ping = self._ping, None
+        self._stall = None
+        if self._unanswered is not None:
+            payload, self._unanswered = self._unanswered, None
             self._answer(payload)
         self._wake()
 
@@ -321,8 +317,7 @@ class WebSocketConnection(asyncio.Protocol):
         self.leave()
 
     def leave(self) -> None:
-        """Off the server's list, once the line is gone and the application has ended: a server that stops waits for
-        both."""
+        """Off the server's list, once the line is gone and the application has ended; a server waits for both."""
         if not self.is_busy:
             self.server.leave(self)
 
@@ -340,7 +335,7 @@ class WebSocketConnection(asyncio.Protocol):
             return
         if self.shared.draining and not self.going_away:
             self.go_away()
-        if self._blocked_since and self._is_stalled(now):
+        if self._stall is not None and self.server.late(self._stall.spent(now), self.settings.write_timeout):
             self.server.counters.write_timeouts += 1
             self.abort()
         elif self.phase is Phase.OPEN:
@@ -355,14 +350,6 @@ class WebSocketConnection(asyncio.Protocol):
             else:
                 self.abort()
 
-    def _is_stalled(self, now: float) -> bool:
-        size = unsent(self.transport)
-        if self._blocked_at < 0:
-            self._blocked_at = size
-        if size <= self._blocked_at - _PROGRESS:
-            self._blocked_since, self._blocked_at = now, size
-        return bool(self.server.late(now - self._blocked_since, self.settings.write_timeout))
-
     def _keep_alive(self, now: float) -> None:
         settings, late = self.settings, self.server.late
         if late(now - self._talked, settings.ws_idle_timeout):
@@ -373,11 +360,16 @@ class WebSocketConnection(asyncio.Protocol):
             self.fail(1011, "no answer to a ping")
         elif self._reading and self.frames is not None:
             if self._patience and not self._pinged and now - self._heard >= self._patience:
-                self.write(self.frames.ping())
+                # PERF: some time within the tick, so that hundreds do not follow each other and make everybody wait.
+                self.loop.call_later(random() * TICK, self._send_ping)
                 self._pinged = now
                 self._be_patient()
-            if not self._blocked_since and self.last is None:
+            if self._stall is None and self.last is None:
                 self._due = self._next_look(now)
+
+    def _send_ping(self) -> None:
+        if self._pinged and self.phase is Phase.OPEN and self.frames is not None:
+            self.write(self.frames.ping())
 
     def _next_look(self, now: float) -> float:
         """When something may be due if nothing happens until then; a tick early, as everything that has a limit."""
@@ -390,8 +382,7 @@ class WebSocketConnection(asyncio.Protocol):
         return due - TICK
 
     def _be_patient(self) -> None:
-        """How long to wait before the next ping: somewhat less than allowed, so that connections which were opened
-        together are not pinged together."""
+        """Somewhat less than allowed, so that connections which were opened together are not pinged together."""
         self._patience = (self.settings.ws_ping_interval or 0) * (0.5 + random() / 2)
 
 
