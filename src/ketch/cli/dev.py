@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -53,13 +52,8 @@ def _supervise(named: str | None, target: Any, listener: socket.socket, host: st
     from ketch.cli.worker import Order
 
     order = Order(named, host, url_of(host, listener.getsockname()[1]), **words)
-    signal.signal(signal.SIGTERM, _interrupt)
     with listener:
         return Supervisor(order, listener, _roots(target)).run()
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _roots(target: Any) -> list[str]:

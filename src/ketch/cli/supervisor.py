@@ -81,9 +81,12 @@ class Supervisor:
         self.worker: _Hand | None = None
         self.spare: _Hand | None = None
         self._stopped = threading.Event()
+        self._bell, self._striker = os.pipe()
 
     def run(self) -> int:
         """Until Ctrl+C or SIGTERM. Without reload a worker that ends, ends this too."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
         news, tell = _spawn.Pipe(duplex=False)
         if self.reload:
             threading.Thread(target=self._watch, args=(tell,), name="ketch-watch", daemon=True).start()
@@ -93,14 +96,17 @@ class Supervisor:
                 code = self._wait(news)
                 if code is not None:
                     return code
-        except KeyboardInterrupt:
-            return 0
         finally:
             self._close()
+
+    def _end(self, number: int, frame: Any) -> None:
+        """Only a word to the loop: an exception here could be raised in the middle of anything, and be lost there."""
+        os.write(self._striker, b".")
 
     def _close(self) -> None:
         """End the workers in peace; a second Ctrl+C ends them at once, a second SIGTERM changes nothing."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self._stopped.set()
         if self.spare is not None:
             self.spare.discard()
@@ -121,8 +127,10 @@ class Supervisor:
     def _wait(self, news: Connection) -> int | None:
         """One thing that happens. An exit code ends everything."""
         worker = self.worker
-        lines: list[Any] = [news, *([worker.line, worker.process.sentinel] if worker is not None else [])]
+        lines: list[Any] = [self._bell, news, *([worker.line, worker.process.sentinel] if worker is not None else [])]
         ready = wait(lines)
+        if self._bell in ready:
+            return 0
         if news in ready:
             since, changed = news.recv()
             while news.poll(0.03):
