@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ketch import App, BackgroundTask, BackgroundTasks, HTTPException, PlainTextResponse, Request
+from ketch import App, BackgroundTask, BackgroundTasks, Depends, HTTPException, PlainTextResponse, Request, Response
 from ketch.testing import TestClient
 
 
@@ -45,6 +45,25 @@ def test_the_tasks_of_the_request_and_of_the_response_all_run(several: bool) -> 
     with TestClient(app) as client:
         assert client.get("/").text == "x"
     assert done == ["request", "response"]
+
+
+def test_a_guard_and_the_handler_share_one_list_of_tasks_and_one_response() -> None:
+    app, done = quiet(), list[str]()
+
+    async def guard(tasks: BackgroundTasks, response: Response) -> None:
+        tasks.add_task(done.append, "guard")
+        response.headers["x-guard"] = "1"
+
+    @app.get("/", dependencies=[Depends(guard)])
+    async def show(tasks: BackgroundTasks, response: Response) -> str:
+        tasks.add_task(done.append, "handler")
+        response.headers["x-both"] = response.headers["x-guard"] + "2"
+        return "x"
+
+    with TestClient(app) as client:
+        answer = client.get("/")
+    assert (answer.headers["x-guard"], answer.headers["x-both"]) == ("1", "12")
+    assert done == ["guard", "handler"]
 
 
 def test_a_response_that_is_given_the_tasks_of_the_request_runs_them_once() -> None:
