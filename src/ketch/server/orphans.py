@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ketch.server.server import Server
@@ -54,8 +55,9 @@ class Orphans:
 
     def _do(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         server = self._server
-        if server is not None and not server.loop.is_closed():
-            server.loop.call_soon_threadsafe(self._start, work)
+        if server is not None:
+            with suppress(RuntimeError):  # the loop is closed: this process is about to end
+                server.loop.call_soon_threadsafe(self._start, work)
 
     def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = asyncio.get_running_loop().create_task(work())

@@ -83,16 +83,18 @@ class Serving:
         if not self.ending:
             self._notifier.stopping()
         self.ending = True
-        if self.orphans is not None:
-            self.orphans.leave()
-        if self.server is not None:
-            self.server.stop()
+        with suppress(RuntimeError):  # the loop of another thread has just been closed: it has ended by itself
+            if self.orphans is not None:
+                self.orphans.leave()
+            if self.server is not None:
+                self.server.stop()
 
     def end_now(self) -> None:
         """End without waiting for anybody."""
         self.ending = True
-        if self.server is not None:
-            self.server.stop(now=True)
+        with suppress(RuntimeError):
+            if self.server is not None:
+                self.server.stop(now=True)
 
     def _serving(self) -> None:
         self._tick(asyncio.get_running_loop())
