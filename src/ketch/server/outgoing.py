@@ -122,8 +122,8 @@ class Outgoing:
         return int(values[0])
 
     def _framing(self, size: int | None) -> bytes:
-        if self._silent:  # the answer to a HEAD may leave out what only the body would tell
-            return b""
+        if self._silent:  # the answer to a HEAD may leave out what only the body would tell; an empty one tells nothing
+            return b"content-length: %d\r\n" % size if size else b""
         message = self._start or {}
         self._trailers = bool(message.get("trailers", False)) and self._request.version == 11
         if size is not None and not self._trailers:
