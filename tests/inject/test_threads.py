@@ -96,6 +96,8 @@ def test_what_has_not_begun_when_its_caller_is_cancelled_never_begins() -> None:
         await asyncio.sleep(0.02)
         for task in (dropped, cleaned):
             task.cancel()
+        await asyncio.sleep(0)  # the tasks hear of it on their next turn, before the thread is free
+        await asyncio.sleep(0)
         gate.set()
         await first
         for task in (dropped, cleaned):
