@@ -198,6 +198,43 @@ def test_all_failing_at_the_start_is_told_once(tmp_path: Path) -> None:
     assert done.stderr.count("ConnectionError: no database") == 1, done.stderr
 
 
+def test_some_failing_at_the_start_come_later(tmp_path: Path) -> None:
+    once = "import os\nif not os.path.exists('more'):\n    os.close(os.open('lock', os.O_CREAT | os.O_EXCL))\n" + APP
+    with ketch_run(tmp_path, "--workers", "2", app=once) as shop:
+        assert "with 1 process" in shop.text
+        assert "FileExistsError" in shop.text
+        assert shop.get()["version"] == "one"
+        (tmp_path / "more").write_text("")
+        eventually(lambda: len(shop.pids()) == 2)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_application_that_does_not_stop_well_is_told(tmp_path: Path, workers: str) -> None:
+    late = FAILING.replace("    raise ConnectionError", "    yield\n    raise ConnectionError")
+    with ketch_run(tmp_path, "--workers", workers, app=late) as shop:
+        shop.signal(signal.SIGTERM)
+        assert shop.process.wait(20) == 0
+        shop.wait_for("did not stop well", times=int(workers))
+        assert "ConnectionError: no database" in shop.text
+
+
+def test_a_start_takes_only_so_long(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import time\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "ketch", "run", "--workers", "2", "--port", "0", "--start-timeout", "1.5"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert "did not serve within 1.5 s" in done.stderr
+    assert "was ended by SIGKILL" in done.stderr
+
+
+def test_processes_of_the_application_hold_no_port(tmp_path: Path) -> None:
+    child = APP + ("\nimport subprocess\nsubprocess.Popen(['sleep', '30'], close_fds=False)\n")
+    with ketch_run(tmp_path, "--workers", "2", app=child) as shop:
+        pass
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", shop.port))
+
+
 def test_a_unix_socket_for_several(tmp_path: Path) -> None:
     path = tmp_path / "shop.sock"
     with socket.socket(socket.AF_UNIX) as dead:

@@ -72,6 +72,10 @@ class Serving:
             return None
         try:
             server.run(sockets)
+        except Exception as error:
+            if not self.serves:
+                raise
+            _logger.error("the application did not stop well", exc_info=error)
         finally:
             self._publish()
             if server.access_log is not None:
@@ -162,6 +166,8 @@ def work(load: Callable[[Order], tuple[Any, str]], report: Callable[[BaseExcepti
     name = ""
     serving = Serving(order.settings, Board(order.board), order.row, lambda: say(READY, name), lambda: say(RETIRE))
     slots = [[socket.socket(fileno=one) for one in sockets] for sockets in order.slots]
+    for descriptor in {line.fileno(), order.board, *(one.fileno() for sockets in slots for one in sockets)}:
+        os.set_inheritable(descriptor, False)  # no process that the application starts may keep a port open
     serving.orphans = Orphans(slots, order.own, order.settings)
     signal.signal(signal.SIGTERM, lambda number, frame: _end(serving))
     threading.Thread(target=_listen, args=(heard, serving), name="ketch-supervisor", daemon=True).start()
