@@ -57,8 +57,7 @@ OTHER_METHOD = re.compile(rb"[A-Z][A-Z-]*").fullmatch
 ABSOLUTE = re.compile(rb"(?i:https?)://([^/]+)(/.*)?", re.DOTALL).fullmatch
 HOST_AND_PORT = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?").fullmatch
 VERSION = re.compile(rb" HTTP/[0-9]\.[0-9]\r\n").match
-CODINGS = re.compile(
-    rb"T(?:[ \t]*;[ \t]*T=T)*(?:[ \t]*,[ \t]*T(?:[ \t]*;[ \t]*T=T)*)*".replace(b"T", TOKEN_PATTERN)
-).fullmatch
+_coding = TOKEN_PATTERN + rb"(?:[ \t]*+;[ \t]*+" + TOKEN_PATTERN + rb"=" + TOKEN_PATTERN + rb")*+"
+CODINGS = re.compile(_coding + rb"(?:[ \t]*+,[ \t]*+" + _coding + rb")*+").fullmatch
 # What no head may contain anywhere: seen at once, even while the blank line has not come.
 NEVER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r[^\n]").search

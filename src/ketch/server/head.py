@@ -211,8 +211,6 @@ def parse_head(data: bytes, start: int, limits: HeadLimits, searched: int = 0) -
         scan_by_loops(head, data, first, limits)
     else:
         scan_by_pattern(head, data, first, limits)
-    if head.count > limits.headers:
-        raise BadHead(431, "too many header fields")
     _settle(head)
     return head
 
@@ -276,6 +274,8 @@ def scan_by_pattern(head: Head, data: bytes, first: int, limits: HeadLimits) -> 
     head._fields = match.start(5) + 2
     lower = head._lower = fields.lower()
     head.count = lower.count(b"\r") - 1
+    if head.count > limits.headers:
+        raise BadHead(431, "too many header fields")
     for name, value in FIND_DECIDING(lower):
         _collect(head, DECIDING[name], value.rstrip(SPACES))
 
@@ -303,6 +303,8 @@ def scan_by_loops(head: Head, data: bytes, first: int, limits: HeadLimits) -> No
         if data[at] != CR or data[at + 1] != LF:
             raise BadHead(400, "a control character in a header, or a line that does not end with CR LF")
         head.count += 1
+        if head.count > limits.headers:
+            raise BadHead(431, "too many header fields")
         kind = _kind_of(data, begin, colon - begin)
         if kind:
             until = at
