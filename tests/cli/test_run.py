@@ -148,3 +148,34 @@ def test_an_application_that_cannot_start(tmp_path: Path) -> None:
     done = ketch_process("run", "--port", free_port(), cwd=tmp_path)
     assert done.returncode == 3
     assert "no database" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--max-head", "1"), "The least is 256."),
+        (("--port", "many"), "It takes a whole number."),
+        (("--port", "65536"), "Ports end at 65535."),
+        (("--metrics", "9100"), "It takes HOST:PORT."),
+        (("--tls-key", "shop.key"), "Set tls_cert too."),
+    ],
+)
+def test_settings_that_make_no_sense(shop: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = ketch("run", *arguments, cwd=shop)
+    assert done.returncode == 2
+    assert "KETCH-SERVE-001" in done.stderr
+    assert said in done.stderr
+
+
+def test_a_variable_says_it_too(shop: Path) -> None:
+    done = ketch("run", cwd=shop, env={"WEB_CONCURRENCY": "some"})
+    assert (done.returncode, "said by  WEB_CONCURRENCY" in done.stderr) == (2, True)
+
+
+def test_every_setting_is_in_the_help(shop: Path) -> None:
+    from ketch.server.settings import OPTIONS
+
+    text = ketch("run", "--help", cwd=shop).stdout
+    for option in OPTIONS:
+        assert option.flag in text
+        assert option.variable in text

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from socket import socket
 
 _COMMAND = "ketch run"
-_METAVARS = {int: "NUMBER", float: "SECONDS", str: "TEXT"}
+_METAVARS = {int: "NUMBER", float: "SECONDS", str: "TEXT", "max_requests_jitter": "PART"}
 _logger = getLogger("ketch.server")
 
 
@@ -50,7 +50,12 @@ def _flag(option: Option) -> Callable[..., Any]:
         return click.option(f"{option.flag}/--no-{option.flag.removeprefix('--')}", option.name, **words)
     # Text: the settings know what it may be, and say it in the same words as for a variable.
     return click.option(
-        option.flag, option.name, metavar=_METAVARS[option.kind], multiple=option.several, callback=_joined, **words
+        option.flag,
+        option.name,
+        metavar=_METAVARS.get(option.name, _METAVARS.get(option.kind)),
+        multiple=option.several,
+        callback=_joined,
+        **words,
     )
 
 

@@ -196,7 +196,7 @@ def _check(option: Option, value: Any) -> None:
         raise _wrong(option.name, value, f"The least is {option.least:g}.")
 
 
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number of seconds", str: "a text"}
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
