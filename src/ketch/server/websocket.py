@@ -9,7 +9,6 @@ from typing import Any
 
 from . import answer
 from .handshake import BadHandshake, read_handshake
-from .wire import WebSocketConnection
 
 
 def upgrade(connection: Any, head: Any, rest: bytes) -> None:
@@ -17,8 +16,6 @@ def upgrade(connection: Any, head: Any, rest: bytes) -> None:
 
     A handshake that is none is answered 400 or 426, one that nobody can frame 501, and the connection closed.
     """
-    from .conversation import Conversation
-
     server = connection.server
     try:
         _need_framing()
@@ -26,6 +23,9 @@ def upgrade(connection: Any, head: Any, rest: bytes) -> None:
     except BadHandshake as error:
         _refuse(connection, error)
         return
+    from .conversation import Conversation
+    from .wire import WebSocketConnection
+
     wire = WebSocketConnection(connection, handshake, rest)
     wire.talk = Conversation(wire, connection, head)
     server.leave(connection)

@@ -17,11 +17,11 @@ from collections import deque
 from random import random
 from typing import TYPE_CHECKING, Any
 
+from .adapters.wsproto import BadFrame, Close, Frames, Ping
 from .clock import TICK
 from .unsent import Stall, unsent
 
 if TYPE_CHECKING:
-    from .adapters.wsproto import BadFrame, Close, Frames
     from .conversation import Conversation
     from .handshake import Handshake
 
@@ -113,8 +113,6 @@ class WebSocketConnection(asyncio.Protocol):
 
     def pump(self) -> None:
         """Hand over what has arrived while the application has room for it; it calls again when it has made some."""
-        from .adapters.wsproto import BadFrame, Close, Ping
-
         frames, talk = self.frames, self.talk
         while frames is not None and self.phase in _HEARING and self.last is None:
             if talk.is_full and self.phase is Phase.OPEN:
@@ -141,8 +139,6 @@ class WebSocketConnection(asyncio.Protocol):
 
     def settle(self) -> None:
         """Do what the last frame asks for; the application has had the messages before it."""
-        from .adapters.wsproto import Close
-
         last, self.last = self.last, None
         if isinstance(last, Close):
             self._peer_closed(last)
@@ -180,8 +176,6 @@ class WebSocketConnection(asyncio.Protocol):
 
     def accept(self, subprotocol: str | None, headers: Any) -> None:
         """Complete the handshake. Raises BadResponse for what cannot be sent."""
-        from .adapters.wsproto import Frames
-
         if self.handshake is None:
             raise RuntimeError("the handshake is over")
         response = self.handshake.answer(subprotocol, headers)
