@@ -271,6 +271,8 @@ FIELD_LINES = {
     "vertical tab": (b"A: \x0bb", 400),
     "DEL in a value": (b"A: \x7f", 400),
     "a bare CR": (b"A: b\rC: d", 400),
+    "a bare CR between two fields": (b"A: b\rCD: e", 400),
+    "a bare CR between two fields, long": (b"A: b\r Content-Type: e", 400),
     "CR before CR LF": (b"A: b\r", 400),
     "a bare LF": (b"A: b\nC: d", 400),
     "a second Host": (b"Host: x", 400),
@@ -428,6 +430,13 @@ def test_a_request_that_dribbles_in_is_the_same(body: Any, data: bytes) -> None:
 )  # fmt: skip
 def test_what_can_never_become_a_head_is_refused_at_once(body: Any, data: bytes) -> None:
     assert isinstance(read_head(body, data), Refused)
+
+    def dribble() -> None:
+        for size in range(len(data)):
+            assert body.parse_head(data[: size + 1], 0, body.HeadLimits(), size) is None
+
+    with pytest.raises(body.BadHead):
+        dribble()
 
 
 def test_only_new_bytes_are_searched() -> None:

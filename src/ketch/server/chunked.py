@@ -106,7 +106,7 @@ class ChunkedBody:
         room = self._room()
         found = data.find(b"\n", at, at + room + 2)
         line = self._kept + data[at : found + 1 if found >= 0 else end]
-        if len(line) > room + 2 or (found < 0 and len(line) == room + 2):
+        if len(line) > room + 2:
             raise self._too_long()
         whole = line.endswith(b"\r\n")
         if not whole and (found >= 0 or b"\r" in line[:-1]):

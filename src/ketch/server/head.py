@@ -442,7 +442,7 @@ def _collect(head: Head, kind: int, value: bytes) -> None:
         before, head._coding = head._coding, value
     else:
         before, head._expect = head._expect, value
-    if before is not None and (not head._repeated or kind < head._repeated):
+    if before is not None and not head._repeated:
         head._repeated = kind
 
 
