@@ -23,7 +23,10 @@ def _hypothesis_profiles() -> None:
 
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
     settings.register_profile("local", deadline=None, max_examples=100, suppress_health_check=slow)
-    settings.register_profile("ci", deadline=None, max_examples=300, suppress_health_check=slow, print_blob=True)
+    # The same examples in every run, so that a change is judged by what it changed; `./dev fuzz` looks for new ones.
+    settings.register_profile(
+        "ci", deadline=None, max_examples=300, suppress_health_check=slow, print_blob=True, derandomize=True
+    )
     many = int(os.environ.get("KETCH_FUZZ_EXAMPLES", "5000"))
     settings.register_profile("fuzz", deadline=None, max_examples=many, suppress_health_check=slow, print_blob=True)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))

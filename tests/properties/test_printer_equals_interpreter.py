@@ -66,7 +66,9 @@ def _slow(shape: Shape) -> bool:
         case ScalarShape(type=kind):  # msgspec's remainder is exact: 0.3 is no multiple of 0.1
             return kind is float and shape.constraints.multiple_of is not None
         case UnionShape(members=members):  # msgspec takes the first of two numbers, or texts, and no other
-            return any(member.constraints for member in members) or sum(map(_is_scalar_or_record, members)) > 1
+            records = sum(isinstance(member, RecordShape) for member in members) if shape.tag_field is None else 0
+            plain = sum(map(_is_scalar_or_record, members))
+            return any(member.constraints for member in members) or plain > 1 or records > 1
         case RecordShape():  # in types that msgspec cannot decode by itself, arrays are not built
             return shape.array_like or shape.kind == "namedtuple"
     return False
