@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,19 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 TOOLS = ["cython>=3.1", "setuptools>=77"]
 
 
+def compiler() -> str:
+    """The C compiler: the one asked for, the interpreter's own, or another that is here; "" if there is none."""
+    for command in (os.environ.get("CC"), sysconfig.get_config_var("CC"), "cc", "gcc", "clang"):
+        if command and shutil.which(command.split()[0]):
+            return str(command)
+    return ""
+
+
 def wanted() -> bool:
     """Whether to try: CPython, a compiler, and nobody who forbids it."""
     if os.environ.get("KETCH_PURE", "0") not in ("", "0") or sys.implementation.name != "cpython":
         return False
-    return os.name == "nt" or shutil.which(os.environ.get("CC", "cc").split()[0]) is not None
+    return os.name == "nt" or compiler() != ""
 
 
 class CompileHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -60,6 +69,8 @@ def compiled(root: Path, modules: list[str], folder: Path) -> dict[str, str]:
     from Cython.Build import cythonize
     from setuptools import Distribution, Extension
 
+    if os.name != "nt":
+        os.environ["CC"] = compiler()
     source = root / "src"
     flags = [] if os.name == "nt" else ["-O3", "-g0"]
     extensions = [
