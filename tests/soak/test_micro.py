@@ -7,8 +7,8 @@ shows.
 from __future__ import annotations
 
 import pytest
-from benchmarks import micro
 
+from benchmarks import micro
 from tests.soak.telling import tell
 
 pytestmark = [pytest.mark.soak, pytest.mark.serial]

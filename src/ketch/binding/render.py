@@ -35,6 +35,7 @@ class ResultMismatch(Exception):
 def renderer(plan: ResultPlan, page: Callable[[Template, Any, int | None], Response]) -> Render:
     """The function that turns a result into a response. `page` renders a Template (the templates seam)."""
     inner = _RENDERERS[plan.kind](plan)
+
     def render(result: Any, request: Any) -> Response:
         if isinstance(result, Response):
             return result
