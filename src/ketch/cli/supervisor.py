@@ -81,7 +81,7 @@ class Supervisor:
         self.worker: _Hand | None = None
         self.spare: _Hand | None = None
         self._stopped = threading.Event()
-        self._bell, self._striker = os.pipe()
+        self._bell, self._striker = _spawn.Pipe(duplex=False)
 
     def run(self) -> int:
         """Until Ctrl+C or SIGTERM. Without reload a worker that ends, ends this too."""
@@ -101,7 +101,7 @@ class Supervisor:
 
     def _end(self, number: int, frame: Any) -> None:
         """Only a word to the loop: an exception here could be raised in the middle of anything, and be lost there."""
-        os.write(self._striker, b".")
+        self._striker.send_bytes(b".")
 
     def _close(self) -> None:
         """End the workers in peace; a second Ctrl+C ends them at once, a second SIGTERM changes nothing."""
