@@ -3,6 +3,8 @@
 No sockets. `ChunkedBody.feed` takes whatever has arrived and gives back what is content in it. A line that has not come
 whole is kept here, and every line is bounded, so a body that dribbles in costs no more than one that comes at once.
 Lines are read strictly: a size is hexadecimal digits and nothing else, and every line ends with CR LF.
+
+PERF: not compiled. Regular expressions and slices do the work; compiled it took nine tenths of the time.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ class ChunkLimits:
     extensions: int = 8_192
     trailer_size: int = 8_192
     trailers: int = 32
+
+
+_DEFAULT_LIMITS = ChunkLimits()
 
 
 class BadBody(Exception):
@@ -68,7 +73,7 @@ class ChunkedBody:
     def __init__(self, limits: ChunkLimits | None = None) -> None:
         self.done = False
         self.trailers: list[tuple[bytes, bytes]] = []
-        self._limits = limits or ChunkLimits()
+        self._limits = limits or _DEFAULT_LIMITS
         self._next = _AT_SIZE
         self._left = 0  # bytes of the chunk that have not come
         self._kept = b""  # the beginning of a line whose end has not come
@@ -88,6 +93,9 @@ class ChunkedBody:
         while at < end and not self.done:
             if self._next == _AT_SIZE and not self._kept:
                 at = _take_whole(data, at, end, pieces)
+                if data[at : at + 5] == b"0\r\n\r\n":
+                    self.done = True
+                    return pieces, at + 5
                 if at == end:
                     break
             if self._next == _AT_DATA:
