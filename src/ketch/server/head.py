@@ -8,7 +8,10 @@ readers of one message must not see two messages.
 The pass over the bytes is the one function in Ketch with two bodies. `scan_by_loops` walks by index. It says what is
 wrong, and compiled (`head.pxd`) it is also the quick one. `scan_by_pattern` stands in where Python runs this file
 uncompiled: one regular expression accepts almost every good head and leaves the rest to the loops. Both only collect;
-`_settle` decides what the fields mean together. tests/server/test_head.py holds the two equal.
+`_settle` decides what the fields mean together. tests/server/test_parser_agrees.py holds the two equal.
+
+PERF: microseconds for a head of one field, and of ten as browsers send them: loops compiled 0.45 and 1.1, the pattern
+2.5 and 5.1, loops uncompiled 3.9 and 30.
 
 Values are bytes as sent. Nothing is decoded, and the list of headers is made only when somebody asks.
 """
