@@ -23,6 +23,7 @@ from .lifeline import Lifeline
 from .mediatypes import guess_media_type
 from .problems import NotFound, PreconditionFailed, RangeNotSatisfiable
 from .ranges import Span, UnsatisfiableRange, parse_range
+from .request import ClientDisconnect
 from .response import Response
 from .threads import in_thread
 
@@ -108,7 +109,10 @@ class FileResponse(Response):
         bodiless = head or decision.status == 304
         if not bodiless and decision.status == 200 and self._server_sends_files(request):
             await send(self._start(request, decision, head=head))
-            await send({"type": "http.response.pathsend", "path": _absolute(self.path)})
+            try:
+                await send({"type": "http.response.pathsend", "path": _absolute(self.path)})
+            except ConnectionError as error:  # any other OSError is the file's
+                raise ClientDisconnect from error
             return
         if bodiless:
             await send(self._start(request, decision, head=head))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ketch.app.application import App
@@ -69,7 +68,7 @@ class Conversation:
         eager: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
         server = self._wire.server
         app = server.app.runtime.edge if isinstance(server.app, App) else server.app
-        task = asyncio.Task(self._run(app), loop=server.loop, context=copy_context(), **eager)
+        task = asyncio.Task(self._run(app), loop=server.loop, context=server.new_context(), **eager)
         if not task.done():
             self.task = task
             server._tasks.add(task)

@@ -24,36 +24,44 @@ async def answer(edge: Edge, request: ServedRequest) -> None:
     """One request to a Ketch application: what `Edge.__call__` is for other servers, with one write for an answer."""
     connection = request.connection
     request.runtime = edge.runtime
+    response: Response | None = None
     try:
         try:
             if connection.is_large():
                 check_head(request.scope, edge.limits)
             route = edge.straight(request)
-            response = await (edge.entry(request) if route is None else route.entry(request))
-            if not isinstance(response, Response):
-                raise not_a_response(response)
+            made = await (edge.entry(request) if route is None else route.entry(request))
+            if not isinstance(made, Response):
+                raise not_a_response(made)
+            response = made
         except BaseException as error:
-            failed = await edge.failed(error, request)
-            if failed is None:
+            response = await edge.failed(error, request)
+            if response is None:
                 connection.give_up(request)
                 return
-            response = failed
-        try:
-            if response.has_length and response.simple:
-                connection.respond(request, response)
-            else:
-                await edge.stream(response, Outgoing(connection, request), request)
-        finally:
-            if request.closers is not None or response.background is not None:
-                connection.finished(request)
-                await finish(request, response.background)
+        if response.has_length and response.simple:
+            connection.respond(request, response)
+        else:
+            await _stream(edge, response, request)
     except BaseException as error:
         connection.give_up(request)
         if not isinstance(error, Exception):
             raise
-        getLogger("ketch").error("%s broke off while it was sent", request.label, exc_info=error)
+        if request.failure is not error:  # or it has been logged
+            getLogger("ketch").error("%s broke off while it was sent", request.label, exc_info=error)
     finally:
+        # The client has all of it, and may ask for more while this request's scope is closed and its tasks run.
         connection.finished(request)
+        if response is not None and (request.closers is not None or response.background is not None):
+            await finish(request, response.background)
+
+
+async def _stream(edge: Edge, response: Response, request: ServedRequest) -> None:
+    connection = request.connection
+    outgoing = Outgoing(connection, request)
+    await edge.stream(response, outgoing, request)
+    if not outgoing.complete:  # the client has left
+        connection.give_up(request)
 
 
 async def relay(app: Any, request: ServedRequest) -> None:

@@ -8,7 +8,7 @@ cdef class Line:
     cdef Shared _shared
     cdef readonly bint is_plain, lost, ending
     cdef public bint paused
-    cdef object _drain, _stalled
+    cdef object _drain, _stalled, _stall
     cdef bint _paused_reading
-    cdef double _since, _ended, _stalled_since
-    cdef Py_ssize_t _held, _swallowed
+    cdef double _since, _ended
+    cdef Py_ssize_t _swallowed

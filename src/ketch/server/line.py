@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ketch.server.unsent import Stall
+
 if TYPE_CHECKING:
     from ketch.server.server import Server
 
@@ -34,12 +36,11 @@ class Line:
         "__weakref__",
         "_drain",
         "_ended",
-        "_held",
         "_paused_reading",
         "_shared",
         "_since",
+        "_stall",
         "_stalled",
-        "_stalled_since",
         "_swallowed",
         "client",
         "ending",
@@ -67,8 +68,7 @@ class Line:
         self._swallowed = 0
         self._drain: Any = None
         self._stalled: Any = None
-        self._stalled_since = 0.0
-        self._held = 0  # bytes the client had not taken when somebody last looked
+        self._stall: Stall | None = None  # while the client should take what waits for it
 
     def open(self, transport: Any) -> None:
         """A client is there."""
@@ -104,11 +104,12 @@ class Line:
     def pause_writing(self) -> None:
         """The transport holds as much as it should."""
         self.paused = True
-        self._watch_stall()
+        self._watch()
 
     def resume_writing(self) -> None:
         """The client has taken most of it."""
         self.paused = False
+        self._stall = None
         if self._drain is not None and not self._drain.done():
             self._drain.set_result(None)
 
@@ -137,12 +138,14 @@ class Line:
     def progressed(self, size: int) -> None:
         """Somebody has sent bytes beside the transport."""
         self._shared.counters.sent += size
-        self._stalled_since = self._shared.now
 
     def stalled(self, waiter: Any) -> None:
         """Somebody waits beside the transport until the client takes more; None: not any more."""
         self._stalled = waiter
-        self._stalled_since = self._shared.now
+        if waiter is None:
+            self._stall = None
+        else:
+            self._watch()
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -186,7 +189,7 @@ class Line:
     def _end(self) -> None:
         self.ending = True
         self._since = self._ended = self._shared.now
-        self._watch_stall()
+        self._watch()
 
     def gone(self) -> None:
         """The transport has closed: nobody waits for it any more."""
@@ -204,19 +207,22 @@ class Line:
                 self._since = self._ended = now
                 self._check_stall(now)
             elif now - self._since > SILENCE or now - self._ended > LINGER_TIME:
-                self.transport.abort()
-        elif self.paused or self._stalled is not None:
+                self._stop_listening()
+        elif self._stall is not None:
             self._check_stall(now)
 
-    def _watch_stall(self) -> None:
-        self._stalled_since = self._shared.now
-        self._held = self.transport.get_write_buffer_size()
+    def _stop_listening(self) -> None:
+        if self.is_plain or self.transport.is_closing():
+            self.transport.abort()
+        else:
+            self.close()  # TLS says that it ends
+
+    def _watch(self) -> None:
+        self._stall = Stall(self.transport, self._shared.now)
 
     def _check_stall(self, now: float) -> None:
-        size = self.transport.get_write_buffer_size()
-        if self._stalled is None and size < self._held:  # the client takes something
-            self._held = size
-            self._stalled_since = now
-        elif self.server.late(now - self._stalled_since, self.server.settings.write_timeout):
+        if self._stall is None:
+            self._watch()
+        elif self.server.late(self._stall.spent(now), self.server.settings.write_timeout):
             self._shared.counters.write_timeouts += 1
             self.transport.abort()

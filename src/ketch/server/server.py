@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextvars import copy_context
 from functools import partial
 from logging import getLogger
 from socket import AF_UNIX, socket
@@ -61,6 +62,9 @@ class Server:
         )
         self.shared.task = self._run_eagerly if sys.version_info >= (3, 12) else self._run_soon
         self.loop: Any = None
+        # For the task of each request. The current one may be that of the request before it on its connection, from
+        # whose task reading went on.
+        self.new_context = copy_context
         self._tasks: set[Any] = set()
         self._stopping: asyncio.Event | None = None
         self._now = False
@@ -87,13 +91,13 @@ class Server:
     def _run_eagerly(self, coroutine: Any) -> Any:
         """A task that has begun; None if it has ended already, as what never waits has."""
         if sys.version_info >= (3, 12):
-            task = asyncio.Task(coroutine, loop=self.loop, eager_start=True)
+            task = asyncio.Task(coroutine, loop=self.loop, context=self.new_context(), eager_start=True)
             if not task.done():
                 return self._remembered(task)
         return None
 
     def _run_soon(self, coroutine: Any) -> Any:
-        return self._remembered(self.loop.create_task(coroutine))
+        return self._remembered(asyncio.Task(coroutine, loop=self.loop, context=self.new_context()))
 
     def _remembered(self, task: Any) -> Any:
         self._tasks.add(task)
@@ -130,6 +134,7 @@ class Server:
             except Exception as error:
                 self.failure = error
                 return False
+            self.new_context = copy_context().copy
             clock = Clock(self.shared, self._sweep)
             clock.start()
             stack.callback(clock.stop)
