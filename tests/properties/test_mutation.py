@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.properties.mutation import BINDING, INTERPRETED, PRINTED, mutants, run
+from tests.soak.telling import tell
 
 
 @pytest.mark.soak
@@ -12,6 +13,7 @@ from tests.properties.mutation import BINDING, INTERPRETED, PRINTED, mutants, ru
 @pytest.mark.parametrize("files", [PRINTED, INTERPRETED], ids=["printed", "interpreted"])
 def test_most_mutants_are_noticed(files: list[str]) -> None:
     tried, survivors = run(files, sample=60, seed=7, examples=40, units=True)
+    tell(f"{tried - len(survivors)} of {tried} mutants were noticed")
     assert len(survivors) <= tried * 0.3, "\n".join(map(str, survivors))
 
 
