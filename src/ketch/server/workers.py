@@ -377,8 +377,8 @@ class Supervisor:
             self._reloaded()
 
     def _share_orphans(self) -> None:
-        """Whoever serves accepts for the slots that nobody serves in."""
-        if self.listeners.shared:
+        """Whoever serves accepts for slots without; not at the start, where the first would keep everybody's."""
+        if self.listeners.shared or not self.started:
             return
         serving = {slot.number: slot.current for slot in self.slots if slot.current and slot.current.ready_at}
         orphans = [slot.number for slot in self.slots if slot.number not in serving]
