@@ -15,6 +15,7 @@ from tests.blackbox.servers import Running, Server, running
 
 ARGUMENTS = ("uvicorn", "tests.hostile.application:app", "--port", "{port}", "--no-access-log")
 SERVERS = (
+    Server("ketch", ("tests.blackbox.native", "tests.hostile.application:app", "{port}")),
     Server("httptools", (*ARGUMENTS, "--http", "httptools", "--loop", "uvloop")),
     Server("h11", (*ARGUMENTS, "--http", "h11", "--loop", "asyncio", "--ws", "wsproto")),
 )
@@ -126,30 +127,37 @@ def _unchunked(body: bytes) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def first() -> Iterator[Running]:
-    """The server for what does not depend on how heads are read."""
+def own() -> Iterator[Running]:
+    """Our own server."""
     with running(SERVERS[0]) as up:
         yield up
 
 
 @pytest.fixture(scope="session")
-def second() -> Iterator[Running]:
-    """The other one."""
+def first() -> Iterator[Running]:
+    """Another's, for what does not depend on how heads are read."""
     with running(SERVERS[1]) as up:
         yield up
 
 
-@pytest.fixture
-def sea(first: Running) -> Iterator[Sea]:
+@pytest.fixture(scope="session")
+def second() -> Iterator[Running]:
+    """And one more."""
+    with running(SERVERS[2]) as up:
+        yield up
+
+
+@pytest.fixture(params=["own", "first"], ids=["ketch", "httptools"])
+def sea(request: pytest.FixtureRequest) -> Iterator[Sea]:
     """Ask it anything; afterwards it must be well."""
-    sea = Sea(first)
+    sea = Sea(request.getfixturevalue(request.param))
     yield sea
     sea.check_alive()
 
 
-@pytest.fixture(params=["first", "second"], ids=[server.name for server in SERVERS])
+@pytest.fixture(params=["own", "first", "second"], ids=[server.name for server in SERVERS])
 def each_sea(request: pytest.FixtureRequest) -> Iterator[Sea]:
-    """The same for either server, one after the other."""
+    """The same for every server, one after the other."""
     sea = Sea(request.getfixturevalue(request.param))
     yield sea
     sea.check_alive()

@@ -111,7 +111,7 @@ def test_long_targets(each_sea: Sea, target: str) -> None:
 )
 def test_methods(each_sea: Sea, method: str) -> None:
     answer = each_sea.get("/health", method=method)
-    assert 400 <= answer.status < 500
+    assert 400 <= answer.status < 500 or answer.status == 501  # which is for methods a server does not know at all
     if answer.status == 405:
         assert answer.header("allow") == "GET, HEAD, OPTIONS"
 
