@@ -35,7 +35,6 @@ GOOD: dict[str, tuple[bytes, bytes, list[tuple[bytes, bytes]]]] = {
     "zeros before the size": (b"000000000000005\r\nhello\r\n000\r\n\r\n", b"hello", []),
     "line ends in the content": (b"4\r\n\r\n\r\n\r\n0\r\n\r\n", b"\r\n\r\n", []),
     "extensions": (b'5;a;b=c;d="e \\" ;\t\xff"\r\nhello\r\n0;z\r\n\r\n', b"hello", []),
-    "white space around them": (b"5 ; a\t=\tb;c\r\nhello\r\n0 ;a\r\n\r\n", b"hello", []),
     "trailers": (
         b"0\r\nX-Sum: 1 \r\nx-sum:\t2\r\nEmpty:\r\n\r\n",
         b"",
@@ -84,6 +83,10 @@ BAD = {
     "NUL in an extension": b"5;a=\x00\r\nhello\r\n0\r\n\r\n",
     "an extension without a name": b"5;\r\nhello\r\n0\r\n\r\n",
     "an extension without a value": b"5;a=\r\nhello\r\n0\r\n\r\n",
+    "white space before an extension": b"5 ;a\r\nhello\r\n0\r\n\r\n",
+    "white space after the semicolon": b"5; a\r\nhello\r\n0\r\n\r\n",
+    "white space around the equals sign": b"5;a = b\r\nhello\r\n0\r\n\r\n",
+    "white space after an extension": b"0;a \r\n\r\n",
     "an open quotation": b'5;a="b\r\nhello\r\n0\r\n\r\n',
     "LF after the content": b"5\r\nhello\n0\r\n\r\n",
     "nothing after the content": b"5\r\nhello0\r\n\r\n",
