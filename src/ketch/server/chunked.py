@@ -49,8 +49,8 @@ class BadBody(Exception):
 
 
 _quoted = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
-# Digits for 2 ** 60 bytes; more is no size. RFC 9112 would have us read white space around ";" and "=" as well. No client
-# sends it, other servers refuse it, and what readers disagree about is how requests are smuggled.
+# Digits for 2 ** 60 bytes; more is no size. RFC 9112 would have us read white space around ";" and "=" as well. No
+# client sends it, other servers refuse it, and what readers disagree about is how requests are smuggled.
 _value = rb"(?:" + TOKEN_PATTERN + rb"|" + _quoted + rb")"
 _extension = rb";" + TOKEN_PATTERN + rb"(?:=" + _value + rb")?+"
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _extension + rb")*+").fullmatch
