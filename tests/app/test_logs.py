@@ -164,8 +164,8 @@ def test_where_it_was_logged_is_told_if_it_was_asked_for(formatter: logging.Form
 def test_an_exception_that_cannot_be_told_is_named(formatter: logging.Formatter) -> None:
     class Fights(Exception):
         @property
-        def __notes__(self) -> list[str]:
-            raise RuntimeError("no notes")
+        def __cause__(self) -> BaseException:  # type: ignore[override]
+            raise RuntimeError("no cause")
 
     made = record("failed")
     made.exc_info = (Fights, Fights("no"), None)

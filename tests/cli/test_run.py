@@ -74,7 +74,7 @@ def test_production(shop: Path) -> None:
         status, body = running.get("/fails")
         assert (status, "boom" in body) == (500, False)
         running.wait_for("RuntimeError: boom")
-        running.wait_for('"path":"/fails"')
+        running.wait_for('"logger":"ketch.access".*"path":"/fails"')
         lines = [json.loads(line) for line in running.lines]
     assert any(line["message"].startswith("seen\nby ") and line["logger"] == "shop" for line in lines)
     failed = next(line for line in lines if "exception" in line)
