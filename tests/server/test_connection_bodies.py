@@ -107,7 +107,7 @@ def test_curl(server: Native) -> None:
 
 def test_extensions_and_trailers(caller: Caller) -> None:
     raw = b"POST /echo HTTP/1.1\r\nHost: sea\r\nTransfer-Encoding: chunked\r\n\r\n"
-    raw += b'3;name=value;q="a;b"\r\nabc\r\n0002 ; x\r\nde\r\n0\r\nx-sum: 5\r\nx-more: yes\r\n\r\n'
+    raw += b'3;name=value;q="a;b"\r\nabc\r\n0002;x\r\nde\r\n0\r\nx-sum: 5\r\nx-more: yes\r\n\r\n'
     assert caller.ask(raw).body == b"abcde"
     assert caller.ask(chunked("/echo")).body == b""
     assert caller.get("/word/kiel").body == b"kiel"

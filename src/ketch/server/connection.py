@@ -21,7 +21,7 @@ from ketch.server.answer import CLOSE, CONTINUE, CRLF, STAY, header_lines, probl
 from ketch.server.chunked import BadBody, ChunkedBody
 from ketch.server.head import BadHead, parse_head
 from ketch.server.incoming import HIGH_WATER, Incoming
-from ketch.server.line import BIG, Line
+from ketch.server.line import BIG, LINGER_TIME, SHORT, Line
 from ketch.server.request import ServedRequest
 
 if TYPE_CHECKING:
@@ -323,7 +323,7 @@ class Connection(Line):
         self._shared.counters.bad_requests += 1
         self.put([problem(status, reason, self._shared.date)])
         self._pending = None
-        self.linger()
+        self.linger(SHORT if status == 408 else LINGER_TIME)
 
     # --- answers ------------------------------------------------------------------------------------------------------
 

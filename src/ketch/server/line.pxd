@@ -10,5 +10,5 @@ cdef class Line:
     cdef public bint paused
     cdef object _drain, _stalled, _stall
     cdef bint _paused_reading
-    cdef double _since, _ended
+    cdef double _since, _ended, _patience
     cdef Py_ssize_t _swallowed

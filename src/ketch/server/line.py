@@ -13,6 +13,10 @@ Each has its deadline, so that no client can keep a line that nobody needs.
 
 from __future__ import annotations
 
+import os
+import socket
+import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ketch.server.unsent import Stall
@@ -22,11 +26,22 @@ if TYPE_CHECKING:
 
 LINGER_TIME = 5.0
 """Seconds in which a client may go on sending what nobody reads, after the last answer."""
-SILENCE = 1.0
+SILENCE = 1.5
 """Seconds without a byte after which it has nothing more to send."""
+SHORT = 1.0
+"""Instead of LINGER_TIME for a client that has had its time."""
 _LINGER_BYTES = 67_108_864
 BIG = 65_536
 """Bytes from which on joining pieces costs more than handing over several."""
+
+
+def forget(transport: Any) -> None:
+    """Have the kernel throw away what a client does not take, or it keeps megabytes of it for minutes."""
+    sock = transport.get_extra_info("socket")
+    with suppress(OSError, AttributeError):
+        line = socket.socket(fileno=os.dup(sock.fileno()))
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.close()
 
 
 class Line:
@@ -36,6 +51,7 @@ class Line:
         "__weakref__",
         "_drain",
         "_ended",
+        "_patience",
         "_paused_reading",
         "_shared",
         "_since",
@@ -65,6 +81,7 @@ class Line:
         self._paused_reading = False
         self._since = self._shared.now  # when what the line waits for began
         self._ended = 0.0
+        self._patience = LINGER_TIME
         self._swallowed = 0
         self._drain: Any = None
         self._stalled: Any = None
@@ -99,7 +116,9 @@ class Line:
         elif sum(map(len, pieces)) < BIG:
             self.transport.write(b"".join(pieces))
         else:
-            self.transport.writelines(pieces)
+            # Not `writelines`: asyncio's forgets to say that its buffer is full (3.12 and 3.13).
+            for piece in pieces:
+                self.transport.write(piece)
 
     def pause_writing(self) -> None:
         """The transport holds as much as it should."""
@@ -173,9 +192,10 @@ class Line:
         self._end()
         self.transport.close()
 
-    def linger(self) -> None:
-        """The same, and listen for a while, to nothing."""
+    def linger(self, patience: float = LINGER_TIME) -> None:
+        """The same, and listen for so many seconds, to nothing."""
         self._end()
+        self._patience = patience
         self._resume_reading()
         # TLS cannot be closed in one direction; there the client knows by the answer's length and `Connection: close`.
         if self.is_plain and self.transport.can_write_eof():
@@ -203,10 +223,11 @@ class Line:
     def check(self, now: float) -> None:
         """Cut what takes too long to end, or to take what was written."""
         if self.ending:
+            late = self.server.late
             if self.transport.get_write_buffer_size():
                 self._since = self._ended = now
                 self._check_stall(now)
-            elif now - self._since > SILENCE or now - self._ended > LINGER_TIME:
+            elif late(now - self._since, SILENCE) or late(now - self._ended, self._patience):
                 self._stop_listening()
         elif self._stall is not None:
             self._check_stall(now)
@@ -225,4 +246,5 @@ class Line:
             self._watch()
         elif self.server.late(self._stall.spent(now), self.server.settings.write_timeout):
             self._shared.counters.write_timeouts += 1
+            forget(self.transport)
             self.transport.abort()

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import copy_context
 from functools import partial
 from logging import getLogger
-from socket import AF_UNIX, socket
 from typing import TYPE_CHECKING, Any
 
 from ketch.app.application import App
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ketch.server.accesslog import AccessLog
     from ketch.server.head import Head
 
+_UNSENT = 131_072
+"""Bytes the kernel takes for a client before it can send them."""
 _TOLD = 64
 """Connections too many that get the time to read why they are refused; further ones are closed at once."""
 _LAST_ANSWER = 1.0
@@ -118,12 +120,12 @@ class Server:
 
     # --- serving ------------------------------------------------------------------------------------------------------
 
-    def run(self, sockets: Sequence[socket]) -> bool:
+    def run(self, sockets: Sequence[socket.socket]) -> bool:
         """Serve in a loop of its own (uvloop's where there is one). False if the application did not start."""
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(self.serve(sockets))
 
-    async def serve(self, sockets: Sequence[socket]) -> bool:
+    async def serve(self, sockets: Sequence[socket.socket]) -> bool:
         """Serve in the running loop until `stop`. False if the application did not start; `failure` says why."""
         self.loop = self.shared.loop = asyncio.get_running_loop()
         self.shared.access_log = self.access_log
@@ -149,16 +151,18 @@ class Server:
                 await self._drain()
         return True
 
-    async def _listen(self, listener: socket) -> Any:
+    async def _listen(self, listener: socket.socket) -> Any:
         words: dict[str, Any] = {"backlog": self.settings.backlog}
         if self.settings.tls_cert is not None:
             from ketch.server.tls import make_context
 
             words["ssl"] = make_context(self.settings)
-        if listener.family == AF_UNIX:
+        if listener.family == socket.AF_UNIX:
             if sys.version_info >= (3, 13):  # the file belongs to whoever opened the socket
                 words["cleanup_socket"] = False
             return await self.loop.create_unix_server(self.connection, sock=listener, **words)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # connections inherit it: else each may keep megabytes in the kernel
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         return await self.loop.create_server(self.connection, sock=listener, **words)
 
     def connection(self) -> Connection:
