@@ -52,6 +52,26 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return lines
 
 
+def edited(status: int, headers: Iterable[tuple[bytes, bytes]], date: bytes, fate: bytes) -> bytes:
+    """The head of a whole response whose headers somebody has edited. Raises BadResponse."""
+    kept = [pair for pair in headers if pair[0] not in (b"connection", b"transfer-encoding")]
+    if any(name == b"date" for name, _ in kept):
+        date = b""
+    return b"".join((status_line(status), header_lines(kept), date, fate, CRLF))
+
+
+def asks_to_close(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether an application wants this answer to be the connection's last."""
+    return any(name == b"connection" and b"close" in value.lower() for name, value in headers)
+
+
+def fate(stays: bool, version: int) -> bytes:
+    """The line, if it takes one, that says what becomes of the connection; `version` is 10 or 11."""
+    if not stays:
+        return CLOSE
+    return STAY if version == 10 else b""
+
+
 def whole(base: Base, status: int, body: bytes, date: bytes, silent: bool) -> bytes:
     """Head and body, in one piece, of a response that has the headers of `base` and no others.
 

@@ -11,11 +11,9 @@ cdef class Connection(Line):
     cdef public long long sent, size
     cdef public double began
     cdef Head _head
-    cdef object _pending, _gone
-    cdef Py_ssize_t _searched, _asked
+    cdef Py_ssize_t _asked
     cdef bint _in_requests, _continued
     cdef int _phase
-    cdef double _rate_since
 
     @cython.locals(size=Py_ssize_t, head=Head)
     cdef _requests(self, bytes data, Py_ssize_t start)

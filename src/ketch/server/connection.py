@@ -13,11 +13,10 @@ connection) is line.py's.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ketch.http.response import BODILESS
-from ketch.server.answer import CLOSE, CONTINUE, CRLF, STAY, header_lines, problem, status_line, whole
+from ketch.server.answer import CONTINUE, asks_to_close, edited, fate, problem, whole
 from ketch.server.chunked import BadBody, ChunkedBody
 from ketch.server.head import BadHead, parse_head
 from ketch.server.incoming import HIGH_WATER, Incoming
@@ -25,8 +24,6 @@ from ketch.server.line import BIG, LINGER_TIME, SHORT, Line
 from ketch.server.request import ServedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ketch.http.response import Response
     from ketch.server.head import Head
     from ketch.server.server import Server
@@ -41,13 +38,9 @@ class Connection(Line):
     __slots__ = (
         "_asked",
         "_continued",
-        "_gone",
         "_head",
         "_in_requests",
-        "_pending",
         "_phase",
-        "_rate_since",
-        "_searched",
         "began",
         "close_soon",
         "incoming",
@@ -63,13 +56,9 @@ class Connection(Line):
         self.incoming: Incoming | None = None
         self.keep_alive = True
         self.close_soon = False
-        self._pending: bytearray | None = None
-        self._searched = 0
         self._asked = 0
         self._in_requests = False
         self._phase = HEAD
-        self._rate_since = 0.0
-        self._gone: Any = None
         self._head: Head | None = None
         self._continued = False
         self.sent = 0  # the status of the answer, once it has begun
@@ -124,16 +113,6 @@ class Connection(Line):
             self._pending = None
             self._requests(bytes(pending), 0)
 
-    def _keep(self, data: bytes) -> None:
-        """Keep it for when the request before it has been answered."""
-        if self._pending is None:
-            self._pending = bytearray(data)
-            self._searched = 0
-        else:
-            self._pending += data
-        if len(self._pending) > HIGH_WATER:
-            self._pause_reading()
-
     def eof_received(self) -> bool:
         """The client sends no more: as far as anybody can tell, it has left."""
         return False
@@ -145,8 +124,6 @@ class Connection(Line):
         self._pending = None
         if self.incoming is not None:
             self.incoming.give_up()
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(None)
         request = self.request
         if request is not None and request.task is not None:
             request.left()
@@ -206,6 +183,7 @@ class Connection(Line):
         if head.upgrade == b"websocket":
             from ketch.server.websocket import upgrade
 
+            shared.flush()
             upgrade(self, head, data[start:])
             return len(data)
         request = ServedRequest(self, head, shared.limits)
@@ -232,10 +210,9 @@ class Connection(Line):
         if not head.chunked and end <= len(data):
             request.arrived = data[start:end]
             return end
-        incoming = Incoming(self._shared.loop, head.length, ChunkedBody() if head.chunked else None, most)
+        incoming = Incoming(self._shared, head.length, ChunkedBody() if head.chunked else None)
         start = incoming.feed(data, start)
         request.incoming = self.incoming = incoming
-        self._rate_since = self._shared.now
         return start
 
     def _feed(self, incoming: Incoming, data: bytes) -> int:
@@ -268,10 +245,7 @@ class Connection(Line):
         self.request = self._head = None
         incoming = self.incoming
         self.incoming = None
-        if self._gone is not None:
-            if not self._gone.done():
-                self._gone.set_result(None)
-            self._gone = None
+        self.let_go()
         if incoming is not None and not incoming.done:
             incoming.give_up()  # whoever goes on reading, after the answer, reads nothing more
             self._leave(linger=True)
@@ -340,28 +314,15 @@ class Connection(Line):
             if self.size < BIG:
                 out = whole(response._base, status, body, self._shared.date, silent)
                 self._shared.counters.sent += len(out)
-                self.transport.write(out)
+                self._shared.post(self.transport, out)
             else:
                 self.put([whole(response._base, status, body, self._shared.date, True), body])
         else:
             status, headers, body = response.whole(request, head=silent)
             self.size = len(body)
-            self.put([self._edited(head.version, status, headers), body])
+            self.keep_alive = self.will_stay() and not asks_to_close(headers)
+            self.put([edited(status, headers, self._shared.date, fate(self.keep_alive, head.version)), body])
         self.sent = status
-
-    def _edited(self, version: int, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """The head of a whole response whose headers somebody has edited."""
-        kept = []
-        dated = False
-        for name, value in headers:
-            if name == b"connection":
-                self.keep_alive = self.keep_alive and b"close" not in value.lower()
-            elif name != b"transfer-encoding":
-                dated = dated or name == b"date"
-                kept.append((name, value))
-        date = b"" if dated else self._shared.date
-        fate = (STAY if version == 10 else b"") if self.will_stay() else CLOSE
-        return b"".join((status_line(status), header_lines(kept), date, fate, CRLF))
 
     def is_large(self) -> bool:
         """Whether the application's limits on a head must be looked at: the server's own may be wider."""
@@ -396,7 +357,7 @@ class Connection(Line):
             self._continued = True
             if not self.sent and self.incoming is not None and not self.incoming.waiting:
                 self.transport.write(CONTINUE)
-                self._rate_since = self._shared.now
+                self.incoming.start(self._shared.now)
 
     def body_taken(self) -> None:
         """The reader has caught up."""
@@ -404,11 +365,8 @@ class Connection(Line):
 
     async def until_gone(self, request: ServedRequest) -> None:
         """Until the client has left or the response is complete."""
-        if self.lost or self.request is not request:
-            return
-        if self._gone is None:
-            self._gone = self._shared.loop.create_future()
-        await asyncio.shield(self._gone)
+        if not self.lost and self.request is request:
+            await self.until_let_go()
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -424,8 +382,9 @@ class Connection(Line):
                 if self.server.late(now - self._since, settings.header_timeout):
                     self._shared.counters.header_timeouts += 1
                     self.refuse(408, "The request did not arrive in time.")
-            elif self.incoming is not None and not self.incoming.done:
-                self._check_rate(self.incoming, now)
+            elif self.incoming is not None and self.incoming.is_late(now, self._paused_reading, settings):
+                self._shared.counters.body_timeouts += 1
+                self._bad_body(BadBody(408, "The body came too slowly."))
         self.check(now)
 
     def _idle_too_long(self, now: float) -> None:
@@ -434,17 +393,3 @@ class Connection(Line):
         elif now - max(self._since, self._shared.draining_since) < 1.0:
             return  # one more answer, with Connection: close
         self.close()
-
-    def _check_rate(self, incoming: Incoming, now: float) -> None:
-        """A body that comes too slowly, measured over windows in which we were ready to read all the time."""
-        settings = self.server.settings
-        if settings.body_min_rate is None or self._paused_reading or not incoming.is_wanted:
-            self._rate_since, incoming.fresh = now, 0
-            return
-        spent = now - self._rate_since
-        if spent < settings.body_grace:
-            return
-        if incoming.fresh < settings.body_min_rate * spent:
-            self._shared.counters.body_timeouts += 1
-            self._bad_body(BadBody(408, "The body came too slowly."))
-        self._rate_since, incoming.fresh = now, 0

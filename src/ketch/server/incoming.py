@@ -6,9 +6,13 @@ Only bodies that did not come in one piece with their head pass here.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ketch.server.chunked import BadBody, ChunkedBody
+
+if TYPE_CHECKING:
+    from ketch.server.settings import ServerSettings
+    from ketch.server.shared import Shared
 
 HIGH_WATER = 65_536
 """Bytes that may wait for their reader before the client is made to wait."""
@@ -19,28 +23,30 @@ class Incoming:
 
     __slots__ = (
         "_chunked",
+        "_fresh",
         "_left",
         "_loop",
         "_most",
         "_pieces",
+        "_since",
         "_size",
         "_waiter",
         "broken",
         "done",
-        "fresh",
         "waiting",
     )
 
-    def __init__(self, loop: Any, length: int, chunked: ChunkedBody | None, most: int = -1) -> None:
-        self._loop = loop
+    def __init__(self, shared: Shared, length: int, chunked: ChunkedBody | None) -> None:
+        self._loop = shared.loop
+        self._since = shared.now
+        self._fresh = 0  # bytes that arrived since then
         self._chunked = chunked
         self._left = length
-        self._most = most
+        self._most = shared.max_body
         self._size = 0
         self._pieces: deque[bytes] = deque()
         self._waiter: Any = None
         self.waiting = 0  # bytes not yet taken
-        self.fresh = 0  # bytes that arrived since somebody last looked
         self.done = False
         self.broken = False
 
@@ -54,7 +60,7 @@ class Incoming:
             pieces = [data[start:end]] if start or end < len(data) else [data]
             self._left -= end - start
             self.done = not self._left
-        self.fresh += end - start
+        self._fresh += end - start
         self._size += sum(map(len, pieces))  # without what frames a chunk
         if 0 <= self._most < self._size:
             raise BadBody(413, f"A body may have {self._most} bytes here.")
@@ -70,6 +76,24 @@ class Incoming:
     def is_wanted(self) -> bool:
         """Whether somebody waits for more."""
         return self._waiter is not None
+
+    def start(self, now: float) -> None:
+        """The client's time begins."""
+        self._since, self._fresh = now, 0
+
+    def is_late(self, now: float, held_up: bool, settings: ServerSettings) -> bool:
+        """Whether it comes too slowly, over windows in which somebody waited for it and we did not hold it up."""
+        if self.done:
+            return False
+        if settings.body_min_rate is None or held_up or not self.is_wanted:
+            self.start(now)
+            return False
+        spent = now - self._since
+        if spent < settings.body_grace:
+            return False
+        late = self._fresh < settings.body_min_rate * spent
+        self.start(now)
+        return late
 
     def take(self) -> bytes:
         """All that has arrived."""

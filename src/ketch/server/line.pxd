@@ -8,7 +8,7 @@ cdef class Line:
     cdef Shared _shared
     cdef readonly bint is_plain, lost, ending
     cdef public bint paused
-    cdef object _drain, _stalled, _stall
+    cdef object _drain, _gone, _pending, _stalled, _stall
     cdef bint _paused_reading
     cdef double _since, _ended, _patience
-    cdef Py_ssize_t _swallowed
+    cdef Py_ssize_t _searched, _swallowed

@@ -13,12 +13,14 @@ Each has its deadline, so that no client can keep a line that nobody needs.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ketch.server.incoming import HIGH_WATER
 from ketch.server.unsent import Stall
 
 if TYPE_CHECKING:
@@ -51,8 +53,11 @@ class Line:
         "__weakref__",
         "_drain",
         "_ended",
+        "_gone",
         "_patience",
         "_paused_reading",
+        "_pending",
+        "_searched",
         "_shared",
         "_since",
         "_stall",
@@ -83,7 +88,10 @@ class Line:
         self._ended = 0.0
         self._patience = LINGER_TIME
         self._swallowed = 0
+        self._pending: bytearray | None = None  # what has come before its time
+        self._searched = 0  # bytes of it in which no head has ended
         self._drain: Any = None
+        self._gone: Any = None
         self._stalled: Any = None
         self._stall: Stall | None = None  # while the client should take what waits for it
 
@@ -110,6 +118,7 @@ class Line:
 
     def put(self, pieces: list[bytes]) -> None:
         """Hand pieces to the transport in one call."""
+        self._shared.flush()
         self._shared.counters.sent += sum(map(len, pieces))
         if len(pieces) == 1:
             self.transport.write(pieces[0])
@@ -178,6 +187,16 @@ class Line:
             self._paused_reading = False
             self.transport.resume_reading()
 
+    def _keep(self, data: bytes) -> None:
+        """Keep it for when the request before it has been answered."""
+        if self._pending is None:
+            self._pending = bytearray(data)
+            self._searched = 0
+        else:
+            self._pending += data
+        if len(self._pending) > HIGH_WATER:
+            self._pause_reading()
+
     def swallow(self, size: int) -> None:
         """Bytes that came after the end."""
         self._since = self._shared.now
@@ -203,10 +222,12 @@ class Line:
 
     def cut(self) -> None:
         """End at once."""
+        self._shared.flush()
         self.ending = True
         self.transport.abort()
 
     def _end(self) -> None:
+        self._shared.flush()
         self.ending = True
         self._since = self._ended = self._shared.now
         self._watch()
@@ -214,9 +235,24 @@ class Line:
     def gone(self) -> None:
         """The transport has closed: nobody waits for it any more."""
         self.lost = True
+        self._pending = None
+        self.let_go()
         for waiter in (self._drain, self._stalled):
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
+
+    def let_go(self) -> None:
+        """Whoever waits for the end of a request need not wait any more."""
+        if self._gone is not None:
+            if not self._gone.done():
+                self._gone.set_result(None)
+            self._gone = None
+
+    async def until_let_go(self) -> None:
+        """Until `let_go`."""
+        if self._gone is None:
+            self._gone = self._shared.loop.create_future()
+        await asyncio.shield(self._gone)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ketch.http.response import BODILESS
-from ketch.server.answer import CLOSE, CRLF, STAY, BadResponse, header_lines, status_line
+from ketch.server.answer import CRLF, BadResponse, asks_to_close, fate, header_lines, status_line
 
 if TYPE_CHECKING:
     from ketch.http.connection import Message
@@ -138,11 +138,8 @@ class Outgoing:
     def _fate(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """What becomes of the connection. An application may ask for its end, not for its life."""
         connection = self._connection
-        if any(name == b"connection" and b"close" in value.lower() for name, value in headers):
-            connection.keep_alive = False
-        if not connection.will_stay():
-            return CLOSE
-        return STAY if self._request.version == 10 else b""
+        connection.keep_alive = connection.will_stay() and not asks_to_close(headers)
+        return fate(connection.keep_alive, self._request.version)
 
     def _body(self, body: bytes, more: bool) -> None:
         connection = self._connection
