@@ -9,6 +9,9 @@ from ketch.http.limits import Limits
 from ketch.server.counters import Counters
 from ketch.server.head import HeadLimits
 
+_MOST_POSTED = 262_144
+"""Bytes that wait for the end of a turn; a transport that takes no more has to be able to say so."""
+
 
 def _nobody(asked: Any) -> Any:
     raise RuntimeError("the server has not started")
@@ -38,6 +41,8 @@ class Shared:
         "most_headers",
         "most_url",
         "now",
+        "outbox",
+        "posted",
         "task",
     )
 
@@ -54,8 +59,34 @@ class Shared:
         self.access_log: Any = None
         self.answer: Callable[[Any], Any] = _nobody
         self.task: Callable[[Any], Any] = _nobody
+        self.outbox: list[tuple[Any, bytes]] = []
+        self.posted = 0
         self.most_headers = self.most_header_size = self.most_url = 0
         self.obey(limits)
+
+    def post(self, transport: Any, data: bytes) -> None:
+        """Write at the end of this turn of the event loop.
+
+        PERF: answers that go out one after another find their client awake; one by one, each wakes it up, which costs
+        the sender more than the sending (12 % of a request with 64 connections).
+        """
+        if not self.outbox:
+            self.loop.call_soon(self.flush)
+        self.outbox.append((transport, data))
+        self.posted += len(data)
+        if self.posted > _MOST_POSTED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was posted: before anything is written directly, and before a line ends."""
+        if not self.outbox:
+            return
+        outbox = self.outbox
+        self.outbox = []
+        self.posted = 0
+        for transport, data in outbox:
+            if not transport.is_closing():
+                transport.write(data)
 
     def obey(self, limits: Limits) -> None:
         """The limits of the application that is served."""
