@@ -154,6 +154,17 @@ def test_half_a_head_and_the_end(port: int) -> None:
         assert caller.rest() == b""
 
 
+def test_a_request_and_the_end(port: int) -> None:
+    """What needs no waiting is answered also to a client that says at once that it has nothing more to say."""
+    for _ in range(20):
+        with calling(port) as caller:
+            assert caller.get("/word/first").status == 200
+            caller.say(request("GET", "/word/kiel") + request("GET", "/word/kiel"))
+            time.sleep(0.005)
+            caller.line.shutdown(socket.SHUT_WR)
+            assert caller.rest().count(b"kiel") == 2
+
+
 @pytest.fixture
 def server() -> Iterator[Native]:
     with native(make_app(Log()), max_connections=3) as server:

@@ -54,6 +54,15 @@ def test_a_body_that_waits_to_be_read(caller: Caller) -> None:
         assert caller.answer().body == b"body"
 
 
+def test_a_body_that_waits_behind_other_requests(caller: Caller) -> None:
+    """100 is said in its turn, not before the answers that come first."""
+    caller.say(request("GET", "/word/one") * 3 + request("GET", "/slow/two") + expecting("/echo", 4))
+    assert [caller.answer().text for _ in range(4)] == ["one", "one", "one", "two"]
+    assert caller.answer().status == 100
+    assert caller.ask(b"body" + request("GET", "/word/three") + expecting("/echo", 4)).body == b"body"
+    assert [caller.answer().text, caller.answer().status] == ["three", 100]
+
+
 def test_a_body_that_came_without_waiting(caller: Caller) -> None:
     """Nobody needs to be told to continue any more."""
     assert caller.ask(expecting("/echo", 4) + b"body").body == b"body"

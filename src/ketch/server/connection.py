@@ -115,6 +115,7 @@ class Connection(Line):
 
     def eof_received(self) -> bool:
         """The client sends no more: as far as anybody can tell, it has left."""
+        self._shared.flush()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -356,7 +357,7 @@ class Connection(Line):
         if head is not None and head.expects_continue and not self._continued:
             self._continued = True
             if not self.sent and self.incoming is not None and not self.incoming.waiting:
-                self.transport.write(CONTINUE)
+                self.put([CONTINUE])
                 self.incoming.start(self._shared.now)
 
     def body_taken(self) -> None:
