@@ -52,7 +52,9 @@ class Request(HTTPConnection):
                 self._body = whole
                 return whole
             self._start_reading(limit)
-            message = await self._next_message()
+            # PERF: a first message that nobody has taken needs no coroutine of ours.
+            early = self._received is not None or self._disconnected
+            message = await self._next_message() if early else self._taken(await self.receive())
             body = message.get("body", b"")
             if len(body) > limit:
                 raise _too_large(limit)
@@ -103,6 +105,10 @@ class Request(HTTPConnection):
             if self._disconnected:
                 raise ClientDisconnect
             message = await self.receive()
+        return self._taken(message)
+
+    def _taken(self, message: Message) -> Message:
+        """Note what a message says about the body. Raises ClientDisconnect."""
         if message["type"] == "http.disconnect":
             self._disconnected = True
             raise ClientDisconnect
