@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator
 
-from ketch import App, Request, StreamingResponse
+from ketch import App, FileResponse, Request, StreamingResponse
 from tests.soak.buoys import gauges
 
 app = App()
@@ -35,6 +36,11 @@ async def stream(pieces: int) -> StreamingResponse:
             yield _PIECE
 
     return StreamingResponse(made())
+
+
+@app.get("/file")
+async def file() -> FileResponse:
+    return FileResponse(os.environ["PIER_FILE"])
 
 
 @app.post("/count")

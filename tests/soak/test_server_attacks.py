@@ -230,6 +230,44 @@ def test_more_than_memory_passes_through(pier: Running, how: str) -> None:
     assert grown < 8 * MIB
 
 
+def test_a_file_larger_than_memory(tmp_path: Path) -> None:
+    """Sent by the kernel; the first and the last bytes and a few in between are looked at."""
+    path, size = tmp_path / "file", 1_000 * MIB
+    marks = {0: b"first", 500 * MIB - 3: b"middle", size - 4: b"last"}
+    with path.open("wb") as file:
+        file.truncate(size)
+        for place, mark in marks.items():
+            file.seek(place)
+            file.write(mark)
+    with running(PIER, environ={"PIER_FILE": str(path)}) as server, calling(server.port, timeout=120) as caller:
+        before, cpu = peak(server), cpu_seconds(server)
+        caller.say(request("GET", "/file"))
+        caller._hear()
+        head, _, start = caller.heard.partition(b"\r\n\r\n")
+        caller.heard = b""
+        assert f"content-length: {size}".encode() in head
+        received, seen = len(start), {0: start[:5]}
+        while received < size:
+            piece = caller.line.recv(MIB)
+            assert piece
+            for place, mark in marks.items():
+                if received <= place and place + len(mark) <= received + len(piece):
+                    seen[place] = piece[place - received : place - received + len(mark)]
+            received += len(piece)
+        spent = cpu_seconds(server) - cpu
+        grown = peak(server) - before
+        assert caller.get("/health").text == "moored"
+    tell(f"a file of {size / MIB:.0f} MiB: {spent:.2f} s of CPU, the server grew by {grown / MIB:.1f} MiB")
+    assert received == size
+    assert all(seen.get(place, mark) == mark for place, mark in marks.items())
+    assert grown < 4 * MIB
+
+
+def cpu_seconds(server: Running) -> float:
+    words = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _sent_up(caller: Any, size: int, how: str) -> int:
     piece = b"x" * MIB
     path = "/count/slowly" if "slow" in how else "/count"
