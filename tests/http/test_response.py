@@ -28,6 +28,7 @@ from ketch.http.response import (
     JSONResponse,
     PlainTextResponse,
     RedirectResponse,
+    Rendered,
     Response,
     length_header,
 )
@@ -100,7 +101,7 @@ def test_pages_have_a_policy() -> None:
 
 
 def test_a_page_by_way_of_an_edited_header_has_it_too() -> None:
-    response = Response.rendered(b"<p>", 200, base_headers(b"application/json"))
+    response = Rendered(b"<p>", 200, base_headers(b"application/json"))
     response.headers["content-type"] = "text/html"
     assert "content-security-policy" in text_headers(response)
 
@@ -113,7 +114,7 @@ def test_structures_are_refused_with_a_hint(content: Any) -> None:
 
 def test_rendered_by_the_framework() -> None:
     base = base_headers(b"text/plain; charset=utf-8")
-    response = Response.rendered(b"Hello", 201, base)
+    response = Rendered(b"Hello", 201, base)
     status, raw, body = sent(response)
     assert (status, body) == (201, b"Hello")
     assert raw == [*base, (b"content-length", b"5")]
@@ -122,7 +123,7 @@ def test_rendered_by_the_framework() -> None:
     assert sent(response)[1] == [*base, (b"content-length", b"5"), (b"x-a", b"b")]
     assert base_headers(b"text/plain; charset=utf-8") == base
     assert response.background is None
-    assert repr(response) == "<Response 201>"
+    assert repr(response) == "<Rendered 201>"
 
 
 def test_given_headers_win() -> None:
@@ -181,7 +182,7 @@ def test_statuses_without_a_body(status: int) -> None:
     late = PlainTextResponse("x")
     late.status_code = status
     edited = PlainTextResponse("x", status, {"x-a": "b"})
-    for response in (PlainTextResponse("x", status), late, edited, Response.rendered(b"x", status, ())):
+    for response in (PlainTextResponse("x", status), late, edited, Rendered(b"x", status, ())):
         code, raw, body = sent(response)
         assert (code, body) == (status, b"")
         assert b"content-length" not in dict(raw)
@@ -334,10 +335,10 @@ def test_an_injected_response_is_merged() -> None:
 def test_merging_into_a_rendered_response_leaves_its_base_alone() -> None:
     base = base_headers(b"application/json")
     injected = Response(headers={"x-a": "b"})
-    real = Response.rendered(b"{}", 200, base)
+    real = Rendered(b"{}", 200, base)
     real.merge(injected)
     assert dict(sent(real)[1])[b"x-a"] == b"b"
-    assert b"x-a" not in dict(sent(Response.rendered(b"{}", 200, base))[1])
+    assert b"x-a" not in dict(sent(Rendered(b"{}", 200, base))[1])
 
 
 LOCAL = [

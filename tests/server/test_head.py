@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ketch.server.head import BadHead, Head, HeadLimits, parse_head
+from ketch.server.head import BadHead, Head, HeadLimits, _find_by_loops, parse_head
 from tests.server.parsers import BODIES, Refused, read_head
 
 HOST = b"Host: x\r\n"
@@ -79,6 +79,16 @@ def test_no_header_is_none_and_the_list_is_made_once() -> None:
     assert head.header(b"b") is None
     assert head.headers() is head.headers()
     assert repr(head) == "<Head GET / HTTP/1.1>"
+
+
+def test_a_header_is_found_the_same_by_loops() -> None:
+    data = get(b"X-A:  1 \t", b"x-ab: 2", b"X-a: 3", b"Empty:", b"_odd^: 4", b"LAST: v:w")
+    head = parse_head(data, 0, HeadLimits())
+    assert head is not None
+    fields, stop = data.index(b"\r\n") + 2, len(data) - 2
+    for name in (b"host", b"x-a", b"x-ab", b"x", b"x-abc", b"empty", b"_odd^", b"last", b"\x7fodd^", b"none"):
+        found = _find_by_loops(data, fields, stop, name, len(name))
+        assert found == head.header(name) == dict(reversed(head.headers())).get(name), name
 
 
 def test_values_may_hold_bytes_that_are_not_ascii(body: Any) -> None:

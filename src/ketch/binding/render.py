@@ -16,7 +16,7 @@ from ketch.binding.hints import hint_html, hint_tuple
 from ketch.binding.results import ResultPlan
 from ketch.http.defaults import Base, base_headers
 from ketch.http.page import Template
-from ketch.http.response import Response
+from ketch.http.response import Rendered, Response
 from ketch.http.stream import EventSourceResponse, JSONLinesResponse
 from ketch.kernel.shapes import AnyShape, RecordShape, Shape
 
@@ -55,7 +55,7 @@ def _text_first(status: int, otherwise: Render) -> Render:
 
     def render(result: Any, request: Any) -> Response:
         if type(result) is str and result[:1] != "<":
-            return Response.rendered(result.encode(), status, TEXT)
+            return Rendered(result.encode(), status, TEXT)
         return otherwise(result, request)
 
     return render
@@ -103,7 +103,7 @@ def _json(plan: ResultPlan) -> Render:
                 result = conform(result)
             if request.codec is not None:
                 return _coded(request.codec, result, status)
-            return Response.rendered(encode(result), status, base)
+            return Rendered(encode(result), status, base)
         except Exception as error:
             return _mismatch(plan, result, error)
 
@@ -112,7 +112,7 @@ def _json(plan: ResultPlan) -> Render:
 
 def _coded(codec: Any, value: Any, status: int) -> Response:
     """In the codec that Accept asked for. A cache must not give it to who did not ask (RFC 9110, 12.5.5)."""
-    return Response.rendered(codec.encode(value), status, _coded_base(codec.media_type))
+    return Rendered(codec.encode(value), status, _coded_base(codec.media_type))
 
 
 @lru_cache(maxsize=64)
@@ -149,7 +149,7 @@ def _pydantic_json(plan: ResultPlan, shape: Shape) -> Render:
             return _mismatch(plan, result, error)
         if request.codec is not None:
             return _coded(request.codec, msgspec.json.decode(raw), plan.status)
-        return Response.rendered(raw, plan.status, JSON)
+        return Rendered(raw, plan.status, JSON)
 
     return render
 
@@ -164,7 +164,7 @@ def _text(plan: ResultPlan) -> Render:
             return _mismatch(plan, result, TypeError("expected str"))
         if result[:1] == "<":
             hint_html(plan.label)
-        return Response.rendered(result.encode(), status, TEXT)
+        return Rendered(result.encode(), status, TEXT)
 
     return render
 
@@ -176,7 +176,7 @@ def _bytes(plan: ResultPlan) -> Render:
     def render(result: Any, request: Any) -> Response:
         if not isinstance(result, (bytes, bytearray, memoryview)):
             return _mismatch(plan, result, TypeError("expected bytes"))
-        return Response.rendered(bytes(result), plan.status, BYTES)
+        return Rendered(bytes(result), plan.status, BYTES)
 
     return render
 
@@ -185,7 +185,7 @@ def _empty(plan: ResultPlan) -> Render:
     def render(result: Any, request: Any) -> Response:
         if result is not None:
             return _mismatch(plan, result, TypeError("expected None"))
-        return Response.rendered(b"", plan.status, EMPTY_BASE)
+        return Rendered(b"", plan.status, EMPTY_BASE)
 
     return render
 
@@ -237,11 +237,11 @@ def _dynamic(plan: ResultPlan) -> Render:
         if isinstance(result, str):
             if result[:1] == "<":
                 hint_html(plan.label)
-            return Response.rendered(result.encode(), plan.status, TEXT)
+            return Rendered(result.encode(), plan.status, TEXT)
         if isinstance(result, bytes):
-            return Response.rendered(result, plan.status, BYTES)
+            return Rendered(result, plan.status, BYTES)
         if result is None:
-            return Response.rendered(b"", 204 if plan.status == 200 else plan.status, EMPTY_BASE)
+            return Rendered(b"", 204 if plan.status == 200 else plan.status, EMPTY_BASE)
         if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], int):
             hint_tuple(plan.label)
         if isinstance(result, (collections.abc.AsyncIterator, types.GeneratorType)):
@@ -249,7 +249,7 @@ def _dynamic(plan: ResultPlan) -> Render:
         try:
             if request.codec is not None:
                 return _coded(request.codec, result, plan.status)
-            return Response.rendered(_ENCODE(result), plan.status, JSON)
+            return Rendered(_ENCODE(result), plan.status, JSON)
         except (TypeError, ValueError, RecursionError, NotImplementedError) as error:
             return _mismatch(plan, result, error)
 

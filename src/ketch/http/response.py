@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -85,15 +85,6 @@ class Response:
         self._base: Base = media_type_base(self.media_type)
         if headers is not None:
             self._merge(encode_headers(headers))
-
-    @classmethod
-    def rendered(cls, body: bytes, status: int, base: Base) -> Self:
-        """A response whose body is encoded and whose headers, all but the length, are in `base` already."""
-        response = cls.__new__(cls)
-        response.body = body
-        response.status_code = status
-        response._base = base
-        return response
 
     def render(self, content: Any) -> bytes:
         """`content` as bytes. Raises TypeError for what is neither text nor bytes."""
@@ -237,6 +228,18 @@ class Response:
         return f"<{type(self).__name__} {self.status_code}>"
 
 
+class Rendered(Response):
+    """A response whose body is encoded and whose headers, all but the length, are in `base` already.
+
+    PERF: half the time of making a Response and taking its constructor's decisions again.
+    """
+
+    def __init__(self, body: bytes, status: int, base: Base) -> None:
+        self.body = body
+        self.status_code = status
+        self._base = base
+
+
 class PlainTextResponse(Response):
     """`str` as text/plain."""
 
@@ -301,7 +304,7 @@ class RedirectResponse(Response):
 
         getLogger("ketch").warning("a redirect to another origin needs external=True: %r", self.target[:200])
         refusal = encode_problem(BadRequest("The redirect leads to another site."), request.scope["path"])
-        return Response.rendered(refusal, 400, base_headers(PROBLEM_JSON)).whole(request, head=head)
+        return Rendered(refusal, 400, base_headers(PROBLEM_JSON)).whole(request, head=head)
 
 
 # A scheme, or two slashes of either kind, or characters that browsers drop or turn before they read the rest.

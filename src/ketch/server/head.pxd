@@ -73,6 +73,11 @@ cdef int _kind_of(const unsigned char* data, Py_ssize_t begin, Py_ssize_t size) 
 @cython.locals(found=list, at=Py_ssize_t, begin=Py_ssize_t, until=Py_ssize_t, name=bytes)
 cpdef list _list_by_loops(const unsigned char* data, Py_ssize_t fields, Py_ssize_t stop)
 
+@cython.locals(same=Py_ssize_t, begin=Py_ssize_t, until=Py_ssize_t)
+cpdef _find_by_loops(
+    const unsigned char* data, Py_ssize_t at, Py_ssize_t stop, const unsigned char* name, Py_ssize_t size
+)
+
 cdef _read_odd_target(Head head, bint has_query)
 
 @cython.locals(before=bytes)

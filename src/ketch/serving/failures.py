@@ -21,7 +21,7 @@ from ketch.http.problems import (
     ServiceUnavailable,
     encode_problem,
 )
-from ketch.http.response import Response
+from ketch.http.response import Rendered, Response
 from ketch.inject.scope import Scope
 from ketch.inject.threads import ThreadsBusy
 from ketch.serving.outcome import close_after_sending, settle
@@ -103,7 +103,7 @@ def problem_response(error: HTTPException, request: Any) -> Response:
     """The problem document, or the page for a browser that prefers HTML."""
     if prefers_html(request.header(b"accept")):
         return _page(error, request)
-    response = Response.rendered(encode_problem(error, request.scope["path"]), error.status_code, PROBLEM_BASE)
+    response = Rendered(encode_problem(error, request.scope["path"]), error.status_code, PROBLEM_BASE)
     return _with_headers(response, error)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ketch.http.defaults import base_headers
 from ketch.http.negotiate import prefers_html
 from ketch.http.problems import PROBLEM_JSON, InternalServerError, encode_problem
-from ketch.http.response import HTMLResponse, Response
+from ketch.http.response import HTMLResponse, Rendered, Response
 from ketch.serving.debug.story import as_text, story
 from ketch.serving.debug.values import Budget
 
@@ -47,4 +47,4 @@ def _answer(error: BaseException, request: Any) -> Response:
     chapters = story(error, budget)
     told = f"{chapters[0].kind}: {chapters[0].message}" if chapters[0].message else chapters[0].kind
     problem = InternalServerError(told, traceback=as_text(chapters)[-_TEXT:].splitlines())
-    return Response.rendered(encode_problem(problem, request.scope["path"]), 500, base_headers(PROBLEM_JSON))
+    return Rendered(encode_problem(problem, request.scope["path"]), 500, base_headers(PROBLEM_JSON))
