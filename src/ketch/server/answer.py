@@ -86,8 +86,11 @@ def whole(base: Base, status: int, body: bytes, date: bytes, silent: bool) -> by
     return start + date + length if silent else b"".join((start, date, length, body))
 
 
-def problem(status: int, reason: str, date: bytes) -> bytes:
-    """A problem document (RFC 9457) of the server itself, after which it closes: head and body."""
+def problem(status: int, reason: str, date: bytes, more: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
+    """A problem document (RFC 9457) of the server itself, after which it closes: head and body.
+
+    `more` headers go with it. Raises BadResponse for what none can hold.
+    """
     told = {"type": "about:blank", "title": _REASONS.get(status, b"").decode(), "status": status, "detail": reason}
     body = msgspec.json.encode(told)
     return (
@@ -95,6 +98,6 @@ def problem(status: int, reason: str, date: bytes) -> bytes:
         + date
         + (
             b"content-type: application/problem+json\r\nx-content-type-options: nosniff\r\n"
-            b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+            b"connection: close\r\ncontent-length: %d\r\n%s\r\n%s" % (len(body), header_lines(more), body)
         )
     )

@@ -7,7 +7,7 @@ from ketch.server.shared cimport Shared
 
 cdef class Connection(Line):
     cdef public object request, incoming
-    cdef public bint keep_alive, close_soon
+    cdef public bint keep_alive
     cdef public long long sent, size
     cdef public double began
     cdef Head _head

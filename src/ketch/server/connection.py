@@ -42,7 +42,6 @@ class Connection(Line):
         "_in_requests",
         "_phase",
         "began",
-        "close_soon",
         "incoming",
         "keep_alive",
         "request",
@@ -55,7 +54,6 @@ class Connection(Line):
         self.request: ServedRequest | None = None
         self.incoming: Incoming | None = None
         self.keep_alive = True
-        self.close_soon = False
         self._asked = 0
         self._in_requests = False
         self._phase = HEAD
@@ -287,7 +285,7 @@ class Connection(Line):
 
     def will_stay(self) -> bool:
         """Whether the connection is used again after this answer."""
-        if self.close_soon or self._shared.draining:
+        if self._shared.draining:
             self.keep_alive = False
         elif self.incoming is not None and not self.incoming.done:
             self.keep_alive = False  # what nobody has read stands between this answer and the next request

@@ -7,7 +7,6 @@ https://asgi.readthedocs.io/en/latest/specs/www.html#websocket
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -64,19 +63,15 @@ class Conversation:
         self._sends = 0
 
     def start(self) -> None:
-        """Run the application in a task with a context of its own, at once where Python can (3.12)."""
-        eager: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+        """Run the application in a task as a request's: with a context of its own, at once where Python can (3.12)."""
         server = self._wire.server
         app = server.app.runtime.edge if isinstance(server.app, App) else server.app
-        task = asyncio.Task(self._run(app), loop=server.loop, context=server.new_context(), **eager)
-        if not task.done():
-            self.task = task
-            server._tasks.add(task)
-            task.add_done_callback(self._over)
+        self.task = server.shared.task(self._run(app))
+        if self.task is not None:
+            self.task.add_done_callback(self._over)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self.task = None
-        self._wire.server._tasks.discard(task)
         self._wire.leave()
 
     async def _run(self, app: Any) -> None:

@@ -35,9 +35,8 @@ def upgrade(connection: Any, head: Any, rest: bytes) -> None:
 
 
 def _refuse(connection: Any, error: BadHandshake) -> None:
-    extra = answer.header_lines(error.headers)
-    head, _, body = answer.problem(error.status, error.reason, connection.server.shared.date).partition(b"\r\n\r\n")
-    connection.put([head, b"\r\n", extra, b"\r\n", body])
+    date = connection.server.shared.date
+    connection.put([answer.problem(error.status, error.reason, date, error.headers)])
     connection.linger()
 
 
